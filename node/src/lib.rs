@@ -11,6 +11,7 @@ pub mod kind;
 pub mod lock;
 pub mod particulars;
 pub mod register;
+pub mod service;
 pub mod store;
 pub mod text;
 pub mod unit;

@@ -1,0 +1,269 @@
+//! The calls: one type each, with the type of its answer.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::view;
+use crate::authority::role::Role;
+use crate::unit::UnitCode;
+
+/// A request to a node. Its JSON is the body of `POST /v1/<PATH>`.
+pub trait Call: Serialize + DeserializeOwned + Send + 'static {
+    /// The last part of the address.
+    const PATH: &'static str;
+    /// What comes back.
+    type Answer: Serialize + DeserializeOwned + Send + 'static;
+}
+
+/// How far a long call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Done so far.
+    pub done: u64,
+    /// Of how many; 0 while unknown.
+    pub total: u64,
+}
+
+macro_rules! calls {
+    ($($(#[$doc:meta])* $name:ident = $path:literal -> $answer:ty { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, Serialize, Deserialize)]
+            pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
+
+            impl Call for $name {
+                const PATH: &'static str = $path;
+                type Answer = $answer;
+            }
+        )*
+    };
+}
+
+/// Who signs: the name of an operator of this home, and the passphrase where no session is unlocked.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SignAs {
+    /// The operator's handle; may be left out where the home has exactly one.
+    pub operator: Option<String>,
+    /// The passphrase; needed unless the running node holds an unlocked session.
+    pub passphrase: Option<String>,
+}
+
+/// Shows whether a passphrase was given, never the passphrase.
+impl std::fmt::Debug for SignAs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let given = self.passphrase.is_some();
+        f.debug_struct("SignAs")
+            .field("operator", &self.operator)
+            .field("passphrase_given", &given)
+            .finish()
+    }
+}
+
+/// A passphrase on its way to the key it opens. Never shown.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Passphrase(pub String);
+
+impl std::fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passphrase(..)")
+    }
+}
+
+/// Particulars on their way to being sealed. They never enter the event; their commitment does.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Seal {
+    /// Where in the event the commitment goes, as a JSON pointer (RFC 6901): `/parties/0/commitment`.
+    pub pointer: String,
+    /// The particulars, as JSON of their kind (`person`, `organisation`, `file`).
+    pub particulars: Value,
+}
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seal")
+            .field("pointer", &self.pointer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How to find a document: its id (or the first digits of it, 4 at least), or its number.
+pub type DocumentRef = String;
+
+calls! {
+    /// What this node is, and how it does.
+    Status = "status" -> view::Status {}
+
+    /// Opens a ticket for a new unit below, or for a second node of this unit.
+    Invite = "invite" -> view::Invitation {
+        /// The unit that joins.
+        unit: UnitCode,
+        /// A second node of the same unit: a node certificate only.
+        standby: bool,
+        /// Hours until it expires, 1 to 720.
+        valid_hours: u32,
+        /// Opens the authority's key, so that the running node can sign when the ticket is used.
+        passphrase: Option<Passphrase>,
+    }
+    /// Signs a join request that came as a file.
+    SignRequest = "sign-request" -> view::SignedRequest {
+        /// The request's bytes, hexadecimal.
+        request: String,
+        /// Only tell what the request asks for and its fingerprint.
+        dry_run: bool,
+        /// Opens the authority's key.
+        passphrase: Option<Passphrase>,
+    }
+
+    /// Makes an operator's key and certificate.
+    OperatorAdd = "operator-add" -> view::Operator {
+        /// Short name of the key in this home: `a-z`, `0-9`, `-`.
+        handle: String,
+        /// Name of the official or mediator on the certificate.
+        label: String,
+        /// What the operator may be.
+        roles: Vec<Role>,
+        /// Days of validity, 1 to 3,660.
+        valid_days: u32,
+        /// Seals the new key.
+        passphrase: Passphrase,
+        /// Opens the authority's key.
+        authority_passphrase: Option<Passphrase>,
+    }
+    /// Every operator certified at or below this unit.
+    OperatorList = "operator-list" -> Vec<view::Operator> {
+        /// Only those of this unit.
+        unit: Option<UnitCode>,
+    }
+    /// Revokes an operator's or a node's certificate as of what this node knows now.
+    OperatorRevoke = "operator-revoke" -> view::Revoked {
+        /// The certificate's id or the first digits of it, or the handle of an operator of this home.
+        operator: String,
+        /// Why.
+        reason: String,
+        /// Count only what was recorded before this instant (RFC 3339); without it, all that is here.
+        since: Option<String>,
+        /// Opens the authority's key.
+        passphrase: Option<Passphrase>,
+    }
+    /// Opens a session in the running node: it keeps the key unlocked for some hours.
+    OperatorUnlock = "operator-unlock" -> view::Unlocked {
+        /// The operator's handle, or `authority`.
+        handle: String,
+        /// Opens the key.
+        passphrase: Passphrase,
+        /// Hours, 1 to 24.
+        hours: u32,
+    }
+    /// Ends the session.
+    OperatorLock = "operator-lock" -> view::Done {
+        /// The operator's handle, or `authority`.
+        handle: String,
+    }
+    /// Seals a key with another passphrase.
+    OperatorPassphrase = "operator-passphrase" -> view::Done {
+        /// The operator's handle, or `authority`.
+        handle: String,
+        /// The passphrase so far.
+        old: Passphrase,
+        /// The new one.
+        new: Passphrase,
+    }
+
+    /// Units by code, name or part of a name.
+    UnitFind = "unit-find" -> Vec<view::Unit> {
+        /// A code, a name or a part of one; empty for this node's own unit.
+        query: String,
+    }
+    /// One unit, what is above it and what is below.
+    UnitShow = "unit-show" -> view::UnitDetail {
+        /// The unit.
+        unit: UnitCode,
+    }
+
+    /// Peers: the parents kept, and who is connected.
+    PeerList = "peer-list" -> Vec<view::Peer> {}
+    /// Keeps a connection to a node at this address.
+    PeerAdd = "peer-add" -> view::Done {
+        /// A multiaddress that ends in `/p2p/<peer id>`.
+        address: String,
+    }
+    /// Stops keeping it.
+    PeerRemove = "peer-remove" -> view::Done {
+        /// The address, or the peer id.
+        peer: String,
+    }
+
+    /// Records one event, in a new document or an existing one.
+    Record = "record" -> view::Recorded {
+        /// Kind of document: `case`, `register`.
+        kind: String,
+        /// The document; none for an event that opens one.
+        document: Option<DocumentRef>,
+        /// Where a new document lives; the node's own unit if not given.
+        unit: Option<UnitCode>,
+        /// The event: `type` and its fields.
+        event: Map<String, Value>,
+        /// Changes to the small fields that merge.
+        record: Map<String, Value>,
+        /// Particulars to seal; the event gets their commitments.
+        seal: Vec<Seal>,
+        /// Who signs.
+        sign: SignAs,
+    }
+    /// Lists documents.
+    List = "list" -> view::Listing {
+        /// Kind of document.
+        kind: String,
+        /// Filters, all of which must hold.
+        filter: view::Filter,
+    }
+    /// One document, whole.
+    Show = "show" -> view::DocumentDetail {
+        /// Kind of document.
+        kind: String,
+        /// Which.
+        document: DocumentRef,
+    }
+    /// Every update of a document, what it says and whether it counts.
+    History = "history" -> view::DocumentHistory {
+        /// Kind of document.
+        kind: String,
+        /// Which.
+        document: DocumentRef,
+    }
+    /// What is due for an operator.
+    Todo = "todo" -> Vec<view::Due> {
+        /// The operator's handle; the only one of the home if not given.
+        operator: Option<String>,
+        /// Only what is due within this many days.
+        within_days: Option<u32>,
+    }
+
+    /// Reads particulars; by a superior it is a signed event with a reason.
+    ParticularsRead = "particulars-read" -> view::Particulars {
+        /// The case.
+        document: DocumentRef,
+        /// The commitment, or the first digits of it.
+        commitment: String,
+        /// Why, where the reader is not the handling unit.
+        reason: Option<String>,
+        /// Who reads.
+        sign: SignAs,
+    }
+    /// Orders the erasure of particulars and carries it out here.
+    ParticularsErase = "particulars-erase" -> view::Recorded {
+        /// The case.
+        document: DocumentRef,
+        /// The commitment, or the first digits of it.
+        commitment: String,
+        /// The legal basis.
+        basis: String,
+        /// Who signs.
+        sign: SignAs,
+    }
+
+    /// Checks every signature, chain, log and document of this store.
+    Verify = "verify" -> view::Verification {}
+}
