@@ -103,6 +103,10 @@ id!(
     AuthorKey, 32
 );
 id!(
+    /// The Ed25519 public key by which a node proves who it is when it connects.
+    NodeKey, 32
+);
+id!(
     /// A fresh random value for each life of a store. A store that was created anew or restored from a
     /// backup continues in new logs instead of forking the old ones.
     LogEpoch, 16
@@ -126,6 +130,10 @@ id!(
 id!(
     /// A certificate: the hash of its signed bytes.
     CertificateId, 32
+);
+id!(
+    /// An opaque item that is synced by its id: a credential or a sealed item.
+    ItemId, 32
 );
 
 impl NetworkId {

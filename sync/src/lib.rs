@@ -4,6 +4,7 @@
 //! one out to be judged; what an update means, and whether it counts, is decided above.
 
 pub mod digest;
+pub mod driver;
 pub mod hash;
 pub mod id;
 pub mod log;
@@ -13,9 +14,13 @@ pub mod session;
 pub mod signed;
 pub mod transport;
 pub mod update;
+pub mod verify;
 
 pub use hash::Digest;
-pub use id::{AuthorKey, CertificateId, DocumentId, LogEpoch, NetworkId, PayloadHash, StoreEpoch, UpdateId};
+pub use id::{
+    AuthorKey, CertificateId, DocumentId, ItemId, LogEpoch, NetworkId, NodeKey, PayloadHash, StoreEpoch,
+    UpdateId,
+};
 pub use log::{Head, LogId, LogState};
 pub use path::{Path, Reach, Scope, Space};
 pub use signed::{SignatureVerified, SignedHeader, SignedUpdate};

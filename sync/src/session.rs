@@ -1,1 +1,410 @@
-//! stub
+//! Levelling two replicas over one connection, without IO, clock or randomness of its own.
+//!
+//! Each side says where it stands ([`message::State`]) and pulls what it lacks: from its cursor on if it
+//! has one, everything if it is empty, otherwise by comparing digests. It says so when it has taken in
+//! what the other had. Only when both have, and nothing changed since, must the digests be equal; if they
+//! are not, both compare them down to the leaves. Answering needs no memory, so a side may be asked at any
+//! time and the sessions with other peers do not matter.
+//!
+//! Deliberately absent: pushing. A side is never sent what it did not ask for, so it alone decides how
+//! much is under way.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand::Rng;
+
+use crate::id::StoreEpoch;
+use crate::path::Scope;
+use crate::replica::{Cursor, Replica, ReplicaError, Tree};
+
+mod bounded;
+mod error;
+mod io;
+mod level;
+mod limits;
+pub mod message;
+pub mod page;
+mod plan;
+mod pull;
+mod serve;
+
+pub use bounded::Few;
+pub use error::{CloseReason, Late, Refusal, Violation};
+pub use io::{Config, Event, Gate, Input, NotAdmitted, NotLevel, Now, Output, Role, Token};
+pub use limits::Limits;
+
+use level::{Here, Levels, Step};
+use limits::Bucket;
+use message::{Hello, MAX_CERTIFICATE, MAX_HELLO_FRAME, Message, PROTOCOL_VERSION};
+use pull::{Done, Effect, Puller};
+
+/// One connection's session.
+///
+/// # Driving it
+/// 1. [`Session::new`], then [`Session::handle`] with [`Input::Connected`] once the peer has proved its
+///    key.
+/// 2. After each `handle`, call [`Session::poll_output`] until it returns [`Output::WaitUntil`]. Write
+///    [`Output::Send`] frames in order; while more than a few wait to be written, poll no further, so that
+///    a peer that asks but does not read is noticed.
+/// 3. Judge and store [`Output::Deliver`] in order, durably, and answer each with [`Input::Delivered`]. At
+///    most 3 are open at a time, each within [`page::MAX_PAGE`] bytes before decoding.
+/// 4. [`Input::LocalChange`] after every change of the replica, whoever it came from; several may be one.
+/// 5. [`Input::Tick`] at the time of the last [`Output::WaitUntil`].
+/// 6. Write down the last [`Event::Cursor`] for this peer and hand it to the next session as
+///    [`Config::cursor`]. It never runs ahead of what is durable.
+/// 7. After [`Output::Close`] write the frames that came before it, and close the connection. Losing the
+///    connection needs no input: drop the session.
+///
+/// The replica handed to `handle` must not change within the call; a panic on anything a peer sends is a
+/// bug.
+#[derive(Debug)]
+pub struct Session {
+    config: Config,
+    role: Role,
+    phase: Phase,
+    started: Duration,
+    last_frame: Duration,
+    bucket: Bucket,
+    control: VecDeque<Output>,
+    /// Frames, each with whether it is the last of an answer.
+    sends: VecDeque<(Vec<u8>, bool)>,
+    unsent_answers: usize,
+    close: Option<CloseReason>,
+    deadline: Duration,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The peer did not introduce itself yet.
+    Unknown,
+    /// It is let in.
+    Open(Box<Open>),
+    Closed,
+}
+
+#[derive(Debug)]
+struct Open {
+    shared: Scope,
+    peer_epoch: StoreEpoch,
+    puller: Puller,
+    levels: Levels,
+    accepted: Duration,
+}
+
+impl Session {
+    /// A session at the time `now`.
+    pub fn new(config: Config, role: Role, now: Now) -> Self {
+        let limits = config.limits;
+        Self {
+            role,
+            phase: Phase::Unknown,
+            started: now.elapsed,
+            last_frame: now.elapsed,
+            bucket: Bucket::new(limits.messages_per_minute, limits.burst, now.elapsed),
+            control: VecDeque::new(),
+            sends: VecDeque::new(),
+            unsent_answers: 0,
+            close: None,
+            deadline: now.elapsed + limits.hello,
+            config,
+        }
+    }
+
+    /// Is it over?
+    pub fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed)
+    }
+
+    /// What comes next. See [`Session`].
+    pub fn poll_output(&mut self) -> Output {
+        if let Some(output) = self.control.pop_front() {
+            return output;
+        }
+        if let Some((frame, is_answer)) = self.sends.pop_front() {
+            self.unsent_answers -= usize::from(is_answer);
+            return Output::Send(frame);
+        }
+        match self.close.take() {
+            Some(reason) => Output::Close(reason),
+            None => Output::WaitUntil(self.deadline),
+        }
+    }
+
+    /// Takes an input. `replica` is read only; `rng` only spreads pauses.
+    pub fn handle(&mut self, input: Input, replica: &dyn Replica, now: Now, rng: &mut dyn Rng) {
+        if self.is_closed() {
+            return;
+        }
+        let result = self
+            .take(input, replica, now)
+            .and_then(|()| self.advance(replica, now.elapsed, rng));
+        if let Err(reason) = result {
+            self.end(reason);
+        } else {
+            self.deadline = self.next_deadline();
+        }
+    }
+
+    fn take(&mut self, input: Input, replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
+        match input {
+            Input::Connected => {
+                if self.role == Role::Dialer {
+                    self.say_hello(replica, now);
+                }
+                Ok(())
+            }
+            Input::Frame(frame) => self.frame(&frame, replica, now),
+            Input::Delivered { token, result } => {
+                let summary = result.map_err(CloseReason::StoreFailed)?;
+                match &mut self.phase {
+                    Phase::Open(open) => open.puller.delivered(token, summary, replica),
+                    Phase::Unknown | Phase::Closed => Ok(()),
+                }
+            }
+            // What changed, and what is to be done about it, is seen below.
+            Input::LocalChange => Ok(()),
+            Input::Tick => self.check_time(now.elapsed),
+            Input::Close => Err(CloseReason::Local),
+        }
+    }
+
+    fn check_time(&mut self, now: Duration) -> Result<(), CloseReason> {
+        let patience = self.config.limits.hello;
+        match &self.phase {
+            Phase::Unknown if now >= self.started + patience => Err(Late::Hello.into()),
+            Phase::Open(open) if open.levels.theirs().is_none() && now >= open.accepted + patience => {
+                Err(Late::State.into())
+            }
+            Phase::Open(open) => Ok(open.puller.check_time(self.last_frame, now)?),
+            Phase::Unknown | Phase::Closed => Ok(()),
+        }
+    }
+
+    fn next_deadline(&self) -> Duration {
+        let patience = self.config.limits.hello;
+        match &self.phase {
+            Phase::Unknown => self.started + patience,
+            Phase::Closed => Duration::MAX,
+            Phase::Open(open) => {
+                let first_state = (open.levels.theirs().is_none()).then_some(open.accepted + patience);
+                let answer = open.puller.deadline(self.last_frame);
+                let level = open.levels.wake();
+                [first_state, answer, level]
+                    .into_iter()
+                    .flatten()
+                    .min()
+                    .unwrap_or(Duration::MAX)
+            }
+        }
+    }
+
+    fn say_hello(&mut self, replica: &dyn Replica, now: Now) {
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            network: self.config.network,
+            certificate: self.config.certificate.clone(),
+            epoch: replica.epoch(),
+            clock: now.wall,
+        };
+        self.send(&Message::Hello(hello), false);
+    }
+
+    fn send(&mut self, message: &Message, is_answer: bool) {
+        self.unsent_answers += usize::from(is_answer);
+        self.sends.push_back((message.encode(), is_answer));
+    }
+
+    fn event(&mut self, event: Event) {
+        self.control.push_back(Output::Event(event));
+    }
+
+    fn end(&mut self, reason: CloseReason) {
+        // Whoever was not let in is told nothing, not even why.
+        if matches!(self.phase, Phase::Open(_)) {
+            let code = match &reason {
+                CloseReason::Violation(violation) => Some(violation.code()),
+                CloseReason::Bye(_) => None,
+                _ => Some(0),
+            };
+            if let Some(code) = code {
+                self.send(&Message::Bye { code }, false);
+            }
+        }
+        self.phase = Phase::Closed;
+        self.deadline = Duration::MAX;
+        self.close = Some(reason);
+    }
+
+    fn frame(&mut self, frame: &[u8], replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
+        self.last_frame = now.elapsed;
+        let Phase::Open(open) = &mut self.phase else {
+            return self.first_frame(frame, replica, now);
+        };
+        let message = Message::decode(frame)?;
+        let is_answer = matches!(
+            message,
+            Message::PageHead { .. }
+                | Message::Page { .. }
+                | Message::Described { .. }
+                | Message::Listed { .. }
+        );
+        if is_answer {
+            return open.puller.answer(message, replica, now.elapsed);
+        }
+        if !self.bucket.take(now.elapsed) {
+            return Err(Violation::TooFast.into());
+        }
+        match message {
+            Message::Hello(_) => Err(Violation::SecondHello.into()),
+            Message::Bye { code } => Err(CloseReason::Bye(code)),
+            Message::State(state) => {
+                open.levels.told(state);
+                Ok(())
+            }
+            request => {
+                open.levels.asked();
+                if self.unsent_answers >= self.config.limits.unsent_answers {
+                    return Err(Violation::TooManyRequests.into());
+                }
+                let Some(answers) = serve::answer(&request, replica, &open.shared)? else {
+                    return Err(Violation::Unsolicited.into());
+                };
+                if let Message::Since { .. } = request {
+                    let mine = replica.status(&open.shared)?;
+                    let pulling = !open.puller.is_idle();
+                    let state = open.levels.before_answer(mine, pulling, now.elapsed);
+                    if let Some(state) = state {
+                        self.send(&Message::State(state), false);
+                    }
+                }
+                let last = answers.len();
+                for (at, message) in answers.iter().enumerate() {
+                    self.send(message, at + 1 == last);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn first_frame(&mut self, frame: &[u8], replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
+        if frame.len() > MAX_HELLO_FRAME {
+            return Err(Violation::FrameTooLong { bytes: frame.len() }.into());
+        }
+        let Message::Hello(hello) = Message::decode(frame)? else {
+            return Err(Violation::BeforeHello.into());
+        };
+        if hello.certificate.len() > MAX_CERTIFICATE {
+            return Err(Violation::FrameTooLong { bytes: frame.len() }.into());
+        }
+        if hello.version != PROTOCOL_VERSION {
+            return Err(Refusal::Version(hello.version).into());
+        }
+        if hello.network != self.config.network {
+            return Err(Refusal::Network.into());
+        }
+        let unit = self
+            .config
+            .gate
+            .admit(&self.config.peer, &hello, now.wall)
+            .map_err(|why| Refusal::Certificate(why.0))?;
+        let Some(shared) = self.config.scope.shared(&Scope::of(unit.clone())) else {
+            return Err(Refusal::NotInLine(unit).into());
+        };
+        if self.role == Role::Listener {
+            self.say_hello(replica, now);
+        }
+        self.event(Event::PeerAccepted {
+            unit,
+            shared: shared.clone(),
+        });
+        let ms = hello.clock.as_millis().saturating_sub(now.wall.as_millis());
+        if u128::from(ms.unsigned_abs()) > self.config.limits.clock_skew.as_millis() {
+            self.event(Event::ClockSkew { ms });
+        }
+        let cursor = self.config.cursor.filter(|cursor| cursor.epoch == hello.epoch);
+        self.phase = Phase::Open(Box::new(Open {
+            puller: Puller::new(shared.clone(), self.config.network, self.config.limits),
+            levels: Levels::new(cursor.map(|cursor| cursor.position)),
+            shared,
+            peer_epoch: hello.epoch,
+            accepted: now.elapsed,
+        }));
+        Ok(())
+    }
+
+    /// Does what is to be done next, until something must come from outside.
+    fn advance(
+        &mut self,
+        replica: &dyn Replica,
+        now: Duration,
+        rng: &mut dyn Rng,
+    ) -> Result<(), CloseReason> {
+        let Phase::Open(open) = &mut self.phase else {
+            return Ok(());
+        };
+        let mut messages = Vec::new();
+        let mut events = Vec::new();
+        loop {
+            let done = match open.levels.theirs() {
+                Some(theirs) => open.puller.pump(replica, &theirs.roots, now)?,
+                None => None,
+            };
+            for effect in open.puller.effects.drain(..) {
+                match effect {
+                    Effect::Send(message) => messages.push(message),
+                    Effect::Deliver(token, records) => {
+                        self.control.push_back(Output::Deliver { token, records });
+                    }
+                    Effect::Cursor(position) => open.levels.moved(position),
+                    Effect::Progress(progress) => events.push(progress),
+                }
+            }
+            match done {
+                Some(Done::Stream(stale)) => open.levels.streamed(stale)?,
+                Some(Done::Repair(position, gained)) => open.levels.repaired(position, gained, now),
+                None => {}
+            }
+            let here = Here {
+                status: replica.status(&open.shared)?,
+                pulling: !open.puller.is_idle(),
+                is_empty: !open.levels.has_cursor() && is_empty(replica, &open.shared)?,
+            };
+            match open
+                .levels
+                .step(&here, now, &self.config.limits, rng, &mut events)
+            {
+                Step::Wait => break,
+                Step::Say(state) => messages.push(Message::State(state)),
+                Step::Stream(after) => open.puller.stream(after),
+                Step::Repair(position) => open.puller.repair(position),
+            }
+        }
+        if let Some(position) = open.levels.take_new_cursor() {
+            let epoch = open.peer_epoch;
+            events.push(Event::Cursor(Cursor { epoch, position }));
+        }
+        for message in messages {
+            self.send(&message, false);
+        }
+        self.control.extend(events.into_iter().map(Output::Event));
+        Ok(())
+    }
+}
+
+/// Are there no updates here yet, within what is shared?
+fn is_empty(replica: &dyn Replica, shared: &Scope) -> Result<bool, ReplicaError> {
+    for tree in [Tree::Up, Tree::Down] {
+        for path in serve::beginnings(tree, shared) {
+            let branch = replica.branch(tree, &path)?;
+            let below = path == *shared.unit() && !branch.children.is_empty();
+            if branch.own.is_some() || below {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use minicbor::{Decode, Encode};
 
 use crate::id::{AuthorKey, UpdateId};
-use crate::update::{Header, HeaderError, MAX_HEADER, MAX_PAYLOAD, payload_hash};
+use crate::update::{Header, HeaderError, MAX_HEADER, MAX_PAYLOAD, RawHeader, payload_hash};
 
 /// Bytes in the longest encoded update.
 pub const MAX_UPDATE: usize = MAX_HEADER + MAX_PAYLOAD + 128;
@@ -112,6 +112,11 @@ impl SignedHeader {
         Ok(SignatureVerified(self))
     }
 
+    /// What was signed, as bytes.
+    pub(crate) fn signing_input(&self) -> Vec<u8> {
+        Header::signing_input(&self.encoded)
+    }
+
     fn check(&self) -> Result<(), SignatureError> {
         let key =
             VerifyingKey::from_bytes(self.header.author().as_bytes()).map_err(|_| SignatureError::Key)?;
@@ -152,6 +157,33 @@ impl SignedUpdate {
             signature,
         };
         Ok(SignatureVerified(Self::from_parts(signed, payload)?))
+    }
+
+    /// An update from header fields that leave out what the payload tells: its hash and length in `raw`
+    /// are ignored and computed.
+    pub(crate) fn assemble(
+        raw: RawHeader,
+        signature: [u8; 64],
+        payload: Vec<u8>,
+    ) -> Result<Self, UpdateError> {
+        let header = Header::try_from(RawHeader {
+            payload_hash: payload_hash(&payload),
+            payload_length: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+            ..raw
+        })?;
+        let encoded = header.encode();
+        if encoded.len() > MAX_HEADER {
+            return Err(HeaderError::TooLong(encoded.len()).into());
+        }
+        Ok(Self {
+            signed: SignedHeader {
+                id: Header::id_of(&encoded),
+                header,
+                encoded: encoded.into(),
+                signature,
+            },
+            payload: payload.into(),
+        })
     }
 
     /// A header and its payload.
@@ -219,6 +251,11 @@ impl SignedUpdate {
     pub fn trust_journal(self) -> SignatureVerified<Self> {
         SignatureVerified(self)
     }
+
+    /// For [`crate::verify`] alone, which checks many signatures at once.
+    pub(crate) fn verified_in_batch(self) -> SignatureVerified<Self> {
+        SignatureVerified(self)
+    }
 }
 
 /// Proof that the author's signature over the header holds.
@@ -284,7 +321,7 @@ mod tests {
     use super::*;
     use crate::id::{CertificateId, DocumentId, LogEpoch, NetworkId};
     use crate::path::Space;
-    use crate::update::{HEADER_VERSION, RawHeader, Timestamp};
+    use crate::update::{HEADER_VERSION, Timestamp};
 
     fn key() -> SigningKey {
         SigningKey::from_bytes(&[1; 32])

@@ -1,0 +1,205 @@
+//! Runs a [`Session`] over a [`Link`]: the one place where the two meet.
+//!
+//! Neither knows the other. The link carries frames, the session says what they mean, and here frames,
+//! deliveries, changes and time are passed from one to the other, all in one task, so that nothing is
+//! shared and nothing is locked while it waits.
+
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::Rng;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::replica::{Record, Replica, Summary};
+use crate::session::{CloseReason, Event, Input, Now, Output, Session, Token};
+use crate::transport::{self, Link, LinkError, LinkReader, LinkWriter};
+
+/// Bytes that may wait to be written before the session is asked for no more frames: a page and a little.
+const UNSENT: usize = 512 * 1024;
+/// Longest sleep, for deadlines that stand for never.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// A store that several sessions read, and hand records to.
+pub trait Store: Send + Sync + 'static {
+    /// Calls `read` with the store as it is at one moment. It is called within the task: reads that may
+    /// take long should let other tasks go on meanwhile (`block_in_place`).
+    fn read(&self, read: &mut dyn FnMut(&dyn Replica));
+
+    /// Judges and stores records, in order; returns once what was taken is durable. Not dropped half-way,
+    /// unless the task itself is.
+    fn deliver(&self, records: Vec<Record>) -> impl Future<Output = Result<Summary, String>> + Send;
+
+    /// Changes whenever the store has durably changed, whoever changed it.
+    fn changes(&self) -> watch::Receiver<u64>;
+
+    /// The time.
+    fn now(&self) -> Now;
+}
+
+/// How the connection with a peer ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// The session ended it.
+    #[error(transparent)]
+    Session(#[from] CloseReason),
+    /// The link ended under it.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+type Delivery = Pin<Box<dyn Future<Output = (Token, Result<Summary, String>)> + Send>>;
+
+/// Drives `session` over `link` until either ends, or `stop` becomes true or is dropped; `watch` is told
+/// what happens. The link is accepted when the session lets the peer in.
+///
+/// Records whose storing has begun are stored before this returns; the session lets 3 deliveries be open,
+/// so at most 2 more are dropped, and are asked for again by the next session.
+pub async fn run_link<S: Store>(
+    link: Link,
+    session: Session,
+    store: Arc<S>,
+    rng: &mut (impl Rng + Send),
+    mut stop: watch::Receiver<bool>,
+    mut watch: impl FnMut(Event) + Send,
+) -> Ended {
+    let (reader, writer) = link.split();
+    let mut pump = Pump {
+        session,
+        reader,
+        writer,
+        store,
+        waiting: VecDeque::new(),
+        delivery: None,
+    };
+    let ended = pump.run(rng, &mut stop, &mut watch).await;
+    if let Some(delivery) = pump.delivery.take() {
+        let _ = delivery.await;
+    }
+    let Pump { reader, writer, .. } = pump;
+    if let Ended::Session(reason) = &ended
+        && let Some(reason) = farewell(reason)
+    {
+        transport::close(reader, writer, reason).await;
+    }
+    ended
+}
+
+/// What the peer is told. Whoever was not let in is told nothing, not even why.
+fn farewell(reason: &CloseReason) -> Option<transport::CloseReason> {
+    Some(match reason {
+        CloseReason::Refused(_) => return None,
+        CloseReason::Violation(_) | CloseReason::Late(_) => transport::CloseReason::Protocol,
+        CloseReason::Replica(_) | CloseReason::StoreFailed(_) => transport::CloseReason::Busy,
+        CloseReason::Local => transport::CloseReason::Shutdown,
+        CloseReason::Bye(_) => transport::CloseReason::Done,
+    })
+}
+
+struct Pump<S> {
+    session: Session,
+    reader: LinkReader,
+    writer: LinkWriter,
+    store: Arc<S>,
+    /// Deliveries that wait for the one before.
+    waiting: VecDeque<(Token, Vec<Record>)>,
+    delivery: Option<Delivery>,
+}
+
+impl<S: Store> Pump<S> {
+    async fn run(
+        &mut self,
+        rng: &mut (impl Rng + Send),
+        stop: &mut watch::Receiver<bool>,
+        watch: &mut (impl FnMut(Event) + Send),
+    ) -> Ended {
+        let mut changes = self.store.changes();
+        let mut input = Some(Input::Connected);
+        loop {
+            if let Some(input) = input.take() {
+                self.handle(input, rng);
+            }
+            let deadline = match self.take_outputs(watch) {
+                Ok(deadline) => deadline,
+                Err(ended) => return ended,
+            };
+            let until_tick = deadline.map(|at| at.saturating_sub(self.store.now().elapsed).min(LONGEST));
+            input = tokio::select! {
+                frame = self.reader.recv() => match frame {
+                    Ok(frame) => Some(Input::Frame(frame)),
+                    Err(error) => return error.into(),
+                },
+                // With room again, the session may have more to send.
+                flushed = self.writer.flush(), if self.writer.needs_flush() => match flushed {
+                    Ok(()) => None,
+                    Err(error) => return error.into(),
+                },
+                (token, result) = running(&mut self.delivery) => {
+                    self.delivery = None;
+                    Some(Input::Delivered { token, result })
+                }
+                Ok(()) = changes.changed() => Some(Input::LocalChange),
+                _ = stop.wait_for(|stop| *stop) => Some(Input::Close),
+                () = tick(until_tick) => Some(Input::Tick),
+            };
+        }
+    }
+
+    fn handle(&mut self, input: Input, rng: &mut impl Rng) {
+        let (now, session) = (self.store.now(), &mut self.session);
+        let mut input = Some(input);
+        self.store.read(&mut |replica| {
+            if let Some(input) = input.take() {
+                session.handle(input, replica, now, rng);
+            }
+        });
+    }
+
+    /// Passes on what the session puts out. Returns when it wants to be called again; nothing if it has
+    /// not been asked, as too much waits to be written.
+    fn take_outputs(&mut self, watch: &mut impl FnMut(Event)) -> Result<Option<Duration>, Ended> {
+        let mut deadline = None;
+        while self.writer.unsent() < UNSENT {
+            match self.session.poll_output() {
+                Output::Send(frame) => self.writer.push(&frame)?,
+                Output::Deliver { token, records } => self.waiting.push_back((token, records)),
+                Output::Event(event) => {
+                    if let Event::PeerAccepted { .. } = event {
+                        self.reader.control().accept();
+                    }
+                    watch(event);
+                }
+                // What was pushed before goes out with the goodbye.
+                Output::Close(reason) => return Err(reason.into()),
+                Output::WaitUntil(at) => {
+                    deadline = Some(at);
+                    break;
+                }
+            }
+        }
+        if self.delivery.is_none()
+            && let Some((token, records)) = self.waiting.pop_front()
+        {
+            let store = Arc::clone(&self.store);
+            self.delivery = Some(Box::pin(async move { (token, store.deliver(records).await) }));
+        }
+        Ok(deadline)
+    }
+}
+
+async fn running(delivery: &mut Option<Delivery>) -> (Token, Result<Summary, String>) {
+    match delivery {
+        Some(delivery) => delivery.await,
+        None => pending().await,
+    }
+}
+
+async fn tick(after: Option<Duration>) {
+    match after {
+        Some(after) => sleep(after).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,434 @@
+//! Taking in what the peer has: page by page from a position on, or by comparing digests.
+//!
+//! What was asked for stands in `asked` until it is answered, what was received in `open` until the
+//! driver says that it is durable; both are bounded, so the peer's pace is the store's pace.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::id::NetworkId;
+use crate::path::{Path, Scope};
+use crate::replica::{BlobKind, Position, Record, Replica, ReplicaError, Roots, Summary, Tree};
+use crate::session::error::{CloseReason, Late, Violation};
+use crate::session::io::{Event, Token};
+use crate::session::limits::{Limits, PageSize};
+use crate::session::message::{ItemRef, ListAsk, Message, RequestId};
+use crate::session::page;
+use crate::session::pull::repair::{Repair, Want};
+use crate::session::pull::stream::Stream;
+
+mod ask;
+mod repair;
+mod stream;
+
+/// Requests that may be unanswered.
+const MAX_ASKED: usize = 4;
+/// Pages that may be on their way.
+const MAX_PAGES_ASKED: usize = 2;
+/// Pages that may be with the driver when another one is asked for.
+const MAX_PAGES_OPEN: usize = 1;
+/// Logs asked for in one request: few enough that a broken link costs little.
+const LOGS_AT_ONCE: usize = 128;
+/// Sealed items that a stream remembers to ask for; the rest is found by comparing digests.
+const MAX_HELD: usize = 65_536;
+
+/// A request that is not answered yet.
+#[derive(Debug)]
+enum Asked {
+    Since {
+        after: Position,
+        /// Of the page that follows, once its head came.
+        head: Option<(Position, u32, u64)>,
+    },
+    Describe(Tree, Vec<Path>),
+    List(Tree, Vec<ListAsk>),
+    Logs(Vec<Want>),
+    Fetch(BlobKind, Vec<ItemRef>),
+}
+
+impl Asked {
+    fn is_page(&self) -> bool {
+        matches!(self, Self::Since { .. } | Self::Logs(_) | Self::Fetch(..))
+    }
+}
+
+/// What follows once a delivery is durable.
+#[derive(Debug)]
+enum After {
+    /// Everything before the position is taken in; so many records come after it.
+    Stream(Position, u64),
+    /// These logs may have grown.
+    Logs(Vec<Want>),
+    Nothing,
+}
+
+#[derive(Debug)]
+struct Open {
+    token: Token,
+    after: After,
+    result: Option<Summary>,
+}
+
+#[derive(Debug)]
+enum Work {
+    Idle,
+    Stream(Stream),
+    Repair(Box<Repair>),
+}
+
+/// What a pull came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// Everything up to the position was offered; true if it looked as though most of it was known, so
+    /// that comparing digests is the better way on.
+    Stream(bool),
+    /// Everything the peer had at that position was compared; so many records were new.
+    Repair(Position, u64),
+}
+
+/// What the session has to pass on.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    Send(Message),
+    Deliver(Token, Vec<Record>),
+    /// The stream is durable up to here.
+    Cursor(Position),
+    Progress(Event),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Puller {
+    scope: Scope,
+    network: NetworkId,
+    limits: Limits,
+    next_id: RequestId,
+    next_token: u64,
+    asked: BTreeMap<RequestId, (Asked, Duration)>,
+    open: VecDeque<Open>,
+    /// Items to ask for.
+    fetch: VecDeque<(BlobKind, ItemRef)>,
+    work: Work,
+    page_size: PageSize,
+    pub(crate) effects: Vec<Effect>,
+    /// Compressed bytes and records taken in so far.
+    bytes: u64,
+    records: u64,
+}
+
+impl Puller {
+    pub(crate) fn new(scope: Scope, network: NetworkId, limits: Limits) -> Self {
+        Self {
+            scope,
+            network,
+            limits,
+            next_id: 0,
+            next_token: 0,
+            asked: BTreeMap::new(),
+            open: VecDeque::new(),
+            fetch: VecDeque::new(),
+            work: Work::Idle,
+            page_size: PageSize::new(),
+            effects: Vec::new(),
+            bytes: 0,
+            records: 0,
+        }
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.work, Work::Idle)
+    }
+
+    /// Begins to take in what the peer accepted from `after` on.
+    pub(crate) fn stream(&mut self, after: Position) {
+        self.work = Work::Stream(Stream::new(after));
+    }
+
+    /// Begins to compare everything with what the peer had at `position`.
+    pub(crate) fn repair(&mut self, position: Position) {
+        self.work = Work::Repair(Box::new(Repair::new(position, self.limits.places)));
+    }
+
+    /// When the answer to the oldest request is overdue.
+    pub(crate) fn deadline(&self, last_frame: Duration) -> Option<Duration> {
+        let oldest = self.asked.values().map(|(_, at)| *at).min()?;
+        Some((oldest.max(last_frame) + self.limits.silence).min(oldest + self.limits.answer))
+    }
+
+    pub(crate) fn check_time(&self, last_frame: Duration, now: Duration) -> Result<(), Late> {
+        match self.deadline(last_frame) {
+            Some(deadline) if deadline <= now => Err(Late::Answer),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes an answer.
+    pub(crate) fn answer(
+        &mut self,
+        message: Message,
+        replica: &dyn Replica,
+        now: Duration,
+    ) -> Result<(), CloseReason> {
+        match message {
+            Message::PageHead {
+                id,
+                next,
+                records,
+                remaining,
+            } => self.page_head(id, (next, records, remaining)),
+            Message::Page { id, length, body } => self.page(id, length, &body, replica, now),
+            Message::Described { id, descriptions } => {
+                let Asked::Describe(tree, paths) = self.take_asked(id)? else {
+                    return Err(Violation::Unsolicited.into());
+                };
+                let Work::Repair(repair) = &mut self.work else {
+                    return Err(Violation::Unsolicited.into());
+                };
+                repair.described(tree, paths, descriptions.into_vec(), replica)
+            }
+            Message::Listed { id, listings } => {
+                let Asked::List(tree, asks) = self.take_asked(id)? else {
+                    return Err(Violation::Unsolicited.into());
+                };
+                let Work::Repair(repair) = &mut self.work else {
+                    return Err(Violation::Unsolicited.into());
+                };
+                let found = repair.listed(tree, asks, listings.into_vec(), replica)?;
+                self.fetch.extend(found);
+                Ok(())
+            }
+            _ => Err(Violation::Unsolicited.into()),
+        }
+    }
+
+    fn take_asked(&mut self, id: RequestId) -> Result<Asked, Violation> {
+        let (asked, _) = self.asked.remove(&id).ok_or(Violation::Unsolicited)?;
+        Ok(asked)
+    }
+
+    fn page_head(&mut self, id: RequestId, told: (Position, u32, u64)) -> Result<(), CloseReason> {
+        let Some((Asked::Since { after, head }, _)) = self.asked.get_mut(&id) else {
+            return Err(Violation::Unsolicited.into());
+        };
+        let (next, records, remaining) = told;
+        if head.is_some() || next < *after || (remaining > 0 && (next == *after || records == 0)) {
+            return Err(Violation::Position.into());
+        }
+        *head = Some(told);
+        let Work::Stream(stream) = &mut self.work else {
+            return Err(Violation::Unsolicited.into());
+        };
+        stream.head(next, remaining);
+        if records == 0 {
+            self.asked.remove(&id);
+            self.open_delivery(Vec::new(), After::Stream(next, remaining));
+        }
+        Ok(())
+    }
+
+    fn page(
+        &mut self,
+        id: RequestId,
+        length: u32,
+        body: &[u8],
+        replica: &dyn Replica,
+        now: Duration,
+    ) -> Result<(), CloseReason> {
+        let (asked, since) = self.asked.remove(&id).ok_or(Violation::Unsolicited)?;
+        let records = page::decode(&page::expand(body, length)?, self.network)?;
+        if !records.iter().all(|record| record.is_within(&self.scope)) {
+            return Err(Violation::OutOfScope.into());
+        }
+        self.bytes += body.len() as u64;
+        self.page_size.took(now.saturating_sub(since));
+        match asked {
+            Asked::Since {
+                head: Some((next, count, remaining)),
+                ..
+            } => {
+                if records.len() != count as usize {
+                    return Err(Violation::Page("another number of records than stated".into()).into());
+                }
+                let records = self.hold_back(records, replica)?;
+                self.open_delivery(records, After::Stream(next, remaining));
+            }
+            Asked::Logs(wants) => {
+                let of_logs = |record: &Record| matches!(record, Record::Update(_) | Record::Fork(_));
+                if !records.iter().all(of_logs) {
+                    return Err(Violation::Unsolicited.into());
+                }
+                self.open_delivery(records, After::Logs(wants));
+            }
+            Asked::Fetch(kind, items) => self.fetched(kind, items, records)?,
+            Asked::Since { head: None, .. } | Asked::Describe(..) | Asked::List(..) => {
+                return Err(Violation::Unsolicited.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the sealed items that a page only names, and returns what it carries.
+    fn hold_back(
+        &mut self,
+        records: Vec<Record>,
+        replica: &dyn Replica,
+    ) -> Result<Vec<Record>, ReplicaError> {
+        let mut carried = Vec::with_capacity(records.len());
+        for record in records {
+            match record {
+                Record::Held { path, id } => {
+                    if let Work::Stream(stream) = &mut self.work
+                        && stream.held.len() < MAX_HELD
+                        && replica.wants(BlobKind::Sealed, &path, &id)?
+                    {
+                        stream.hold(ItemRef { path, id });
+                    }
+                }
+                record => carried.push(record),
+            }
+        }
+        Ok(carried)
+    }
+
+    fn fetched(
+        &mut self,
+        kind: BlobKind,
+        items: Vec<ItemRef>,
+        records: Vec<Record>,
+    ) -> Result<(), CloseReason> {
+        // Answers keep the order of the question; what was left out at the end did not fit.
+        let mut asked = items.into_iter();
+        for record in &records {
+            let blob = match (record, kind) {
+                (Record::Credential(blob), BlobKind::Credential)
+                | (Record::Sealed(blob), BlobKind::Sealed) => blob,
+                _ => return Err(Violation::Unsolicited.into()),
+            };
+            if !asked.any(|item| item.path == blob.path && item.id == blob.id) {
+                return Err(Violation::Unsolicited.into());
+            }
+        }
+        if !records.is_empty() {
+            self.fetch.extend(asked.map(|item| (kind, item)));
+            self.open_delivery(records, After::Nothing);
+        }
+        Ok(())
+    }
+
+    fn open_delivery(&mut self, records: Vec<Record>, after: After) {
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        let result = records.is_empty().then(Summary::default);
+        if !records.is_empty() {
+            self.records += records.len() as u64;
+            self.effects.push(Effect::Deliver(token, records));
+        }
+        self.open.push_back(Open { token, after, result });
+    }
+
+    /// A delivery is durable. Unknown tokens are the driver's mistake and are ignored.
+    pub(crate) fn delivered(
+        &mut self,
+        token: Token,
+        summary: Summary,
+        replica: &dyn Replica,
+    ) -> Result<(), CloseReason> {
+        if summary.forged > 0 {
+            return Err(Violation::Forged {
+                count: summary.forged,
+            }
+            .into());
+        }
+        if let Some(open) = self.open.iter_mut().find(|open| open.token == token) {
+            open.result = Some(summary);
+        }
+        self.close_deliveries(replica)
+    }
+
+    /// Draws the consequences of durable deliveries, in the order in which they were received.
+    fn close_deliveries(&mut self, replica: &dyn Replica) -> Result<(), CloseReason> {
+        while let Some(Open {
+            result: Some(summary),
+            ..
+        }) = self.open.front()
+        {
+            let summary = *summary;
+            let Some(open) = self.open.pop_front() else { break };
+            match (open.after, &mut self.work) {
+                (After::Stream(position, remaining), Work::Stream(stream)) => {
+                    stream.taken(&summary);
+                    self.effects.push(Effect::Cursor(position));
+                    self.progress(remaining);
+                }
+                (After::Logs(wants), Work::Repair(repair)) => {
+                    repair.gained += u64::from(summary.taken);
+                    repair.retry(wants, replica)?;
+                    let remaining = repair.logs.len() as u64;
+                    self.progress(remaining);
+                }
+                (After::Nothing, work) => {
+                    if let Work::Repair(repair) = work {
+                        repair.gained += u64::from(summary.taken);
+                    }
+                    self.progress(self.fetch.len() as u64);
+                }
+                (After::Stream(..) | After::Logs(_), _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, remaining: u64) {
+        self.effects.push(Effect::Progress(Event::Progress {
+            records: self.records,
+            bytes: self.bytes,
+            remaining,
+        }));
+    }
+
+    /// Asks for whatever may be asked for now. Says what the work came to, once it is done.
+    pub(crate) fn pump(
+        &mut self,
+        replica: &dyn Replica,
+        theirs: &Roots,
+        now: Duration,
+    ) -> Result<Option<Done>, CloseReason> {
+        self.close_deliveries(replica)?;
+        loop {
+            while self.asked.len() < MAX_ASKED
+                && let Some((asked, message)) = self.next_request(replica)?
+            {
+                self.asked.insert(self.next_id, (asked, now));
+                self.next_id = self.next_id.wrapping_add(1);
+                self.effects.push(Effect::Send(message));
+            }
+            if !self.asked.is_empty() || !self.open.is_empty() {
+                return Ok(None);
+            }
+            // Nothing is under way: the next stage, if there is one.
+            let done = match &mut self.work {
+                Work::Idle => return Ok(None),
+                Work::Stream(stream) => match stream.next_held() {
+                    Some(held) => {
+                        for item in held {
+                            if replica.wants(BlobKind::Sealed, &item.path, &item.id)? {
+                                self.fetch.push_back((BlobKind::Sealed, item));
+                            }
+                        }
+                        continue;
+                    }
+                    None => Done::Stream(stream.is_stale()),
+                },
+                Work::Repair(repair) => {
+                    let mine = replica.status(&self.scope)?.roots;
+                    if repair.next_stage(&mine, theirs, &self.scope) {
+                        continue;
+                    }
+                    Done::Repair(repair.position, repair.gained)
+                }
+            };
+            self.work = Work::Idle;
+            return Ok(Some(done));
+        }
+    }
+}

@@ -1,0 +1,6 @@
+mod disputes;
+mod hostile;
+mod hostile_pages;
+mod properties;
+mod sim;
+mod stories;

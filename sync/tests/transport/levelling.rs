@@ -1,0 +1,219 @@
+//! Sessions over links: two stores in memory become level over real sockets.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anjuan_sync::driver::{Ended, Store, run_link};
+use anjuan_sync::id::{CertificateId, NetworkId, NodeKey, StoreEpoch};
+use anjuan_sync::replica::conformance::Author;
+use anjuan_sync::replica::memory::Judge;
+use anjuan_sync::replica::{MemoryReplica, Record, Replica, Roots, Summary};
+use anjuan_sync::session::message::Hello;
+use anjuan_sync::session::{self, CloseReason, Event, Gate, NotAdmitted, Now, Refusal, Session};
+use anjuan_sync::transport::{Limits, Link, LinkError, Role};
+use anjuan_sync::{Path, Scope, Space, Timestamp};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{mpsc, watch};
+
+use crate::peer::{Over, Peer, limits, within};
+
+const NETWORK: NetworkId = NetworkId::from_bytes([1; 32]);
+
+fn path(text: &str) -> Path {
+    text.parse().expect("a path")
+}
+
+struct Memory {
+    replica: Mutex<MemoryReplica>,
+    changed: watch::Sender<u64>,
+    began: Instant,
+}
+
+impl Memory {
+    fn new(unit: &str, epoch: u8) -> Arc<Self> {
+        let scope = Scope::of(path(unit));
+        let epoch = StoreEpoch::from_bytes([epoch; 16]);
+        Arc::new(Self {
+            replica: Mutex::new(MemoryReplica::new(NETWORK, scope, epoch, Judge::lenient())),
+            changed: watch::Sender::new(0),
+            began: Instant::now(),
+        })
+    }
+
+    fn take(&self, records: Vec<Record>) -> Summary {
+        let summary = self.replica.lock().expect("not poisoned").take(records);
+        if summary.taken > 0 {
+            self.changed.send_modify(|changes| *changes += 1);
+        }
+        summary
+    }
+
+    fn write(&self, author: &mut Author, count: usize) {
+        let updates = (0..count).map(|n| Record::Update(author.write(&format!("update {n}"))));
+        self.take(updates.collect());
+    }
+
+    fn roots(&self, scope: &Scope) -> Roots {
+        self.replica
+            .lock()
+            .expect("not poisoned")
+            .status(scope)
+            .expect("readable")
+            .roots
+    }
+}
+
+impl Store for Memory {
+    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) {
+        read(&*self.replica.lock().expect("not poisoned"));
+    }
+
+    async fn deliver(&self, records: Vec<Record>) -> Result<Summary, String> {
+        Ok(self.take(records))
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        Now {
+            elapsed: self.began.elapsed(),
+            wall: Timestamp::from_millis(i64::try_from(wall.as_millis()).expect("in range")),
+        }
+    }
+}
+
+/// Takes the unit that the certificate names.
+struct ByName;
+
+impl Gate for ByName {
+    fn admit(&self, _: &NodeKey, hello: &Hello, _: Timestamp) -> Result<Path, NotAdmitted> {
+        let unit = String::from_utf8_lossy(&hello.certificate);
+        unit.parse()
+            .map_err(|_| NotAdmitted(format!("{unit} is no unit")))
+    }
+}
+
+/// A running session.
+struct Running {
+    events: mpsc::UnboundedReceiver<Event>,
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<Ended>,
+}
+
+fn run(link: Link, store: &Arc<Memory>, certificate: &str) -> Running {
+    let control = link.control();
+    let config = session::Config {
+        network: NETWORK,
+        scope: store.replica.lock().expect("not poisoned").scope().clone(),
+        certificate: certificate.into(),
+        peer: control.peer(),
+        gate: Arc::new(ByName),
+        cursor: None,
+        limits: session::Limits::default(),
+    };
+    let role = match control.role() {
+        Role::Dialer => session::Role::Dialer,
+        Role::Listener => session::Role::Listener,
+    };
+    let session = Session::new(config, role, store.now());
+    let (happened, events) = mpsc::unbounded_channel();
+    let (stop, stopping) = watch::channel(false);
+    let store = Arc::clone(store);
+    let task = tokio::spawn(async move {
+        let mut rng = StdRng::seed_from_u64(1);
+        run_link(link, session, store, &mut rng, stopping, |event| {
+            let _ = happened.send(event);
+        })
+        .await
+    });
+    Running { events, stop, task }
+}
+
+async fn until_level(one: &Memory, other: &Memory, shared: &Scope) {
+    let (mut at_one, mut at_other) = (one.changes(), other.changes());
+    within(async {
+        while one.roots(shared) != other.roots(shared) {
+            tokio::select! {
+                _ = at_one.changed() => {}
+                _ = at_other.changed() => {}
+            }
+        }
+    })
+    .await;
+}
+
+async fn dial(from: &mut Peer, to: &mut Peer, over: Over) -> (Link, Link) {
+    within(from.endpoint.dial(&to.address(over)))
+        .await
+        .expect("dialled");
+    (from.link().await, to.link().await)
+}
+
+#[tokio::test]
+async fn two_stores_become_level_stay_so_and_part_in_good_order() {
+    for over in Over::BOTH {
+        // So short that it matters whether sessions accept their links.
+        let short = Limits {
+            accept_within: Duration::from_millis(500),
+            ..limits()
+        };
+        let (mut at_county, mut at_village) =
+            (Peer::with(1, short.clone()).await, Peer::with(2, short).await);
+        let (county, village) = (Memory::new("4509/02", 1), Memory::new("4509/02/001/001", 2));
+        let certificate = CertificateId::from_bytes([7; 32]);
+        let shared = Scope::of(path("4509/02/001/001"));
+        let mut mediator = Author::new(3, NETWORK, Space::up(path("4509/02/001/001")), certificate);
+        village.write(&mut mediator, 3000);
+        let (up, down) = dial(&mut at_village, &mut at_county, over).await;
+        let mut upper = run(down, &county, "4509/02");
+        let lower = run(up, &village, "4509/02/001/001");
+        until_level(&village, &county, &shared).await;
+        within(async { while upper.events.recv().await.expect("it runs") != Event::Level {} }).await;
+
+        village.write(&mut mediator, 1);
+        until_level(&village, &county, &shared).await;
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        village.write(&mut mediator, 1);
+        until_level(&village, &county, &shared).await;
+
+        lower.stop.send(true).expect("it runs");
+        assert_eq!(
+            within(lower.task).await.expect("no panic"),
+            Ended::Session(CloseReason::Local)
+        );
+        let ended = within(upper.task).await.expect("no panic");
+        assert_eq!(ended, Ended::Session(CloseReason::Bye(0)));
+        drop(upper.stop);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_gets_no_byte() {
+    let (mut at_county, mut stranger) = (Peer::new(1).await, Peer::new(2).await);
+    let county = Memory::new("4509/02", 1);
+    let foreign = Memory::new("4509/02/001", 2);
+    let (mut up, down) = dial(&mut stranger, &mut at_county, Over::Tcp).await;
+    let upper = run(down, &county, "4509/02");
+    let hello = Hello {
+        version: 1,
+        network: NETWORK,
+        certificate: b"of no unit".to_vec(),
+        epoch: StoreEpoch::from_bytes([2; 16]),
+        clock: foreign.now().wall,
+    };
+    let frame = session::message::Message::Hello(hello).encode();
+    up.send(&frame).await.expect("sent");
+    assert_eq!(within(up.recv()).await, Err(LinkError::Closed));
+    let ended = within(upper.task).await.expect("no panic");
+    assert!(
+        matches!(
+            ended,
+            Ended::Session(CloseReason::Refused(Refusal::Certificate(_)))
+        ),
+        "{ended}"
+    );
+}
