@@ -2,5 +2,8 @@
 
 pub mod certificate;
 pub mod credentials;
+pub mod encoding;
 pub mod revocation;
 pub mod role;
+#[cfg(test)]
+pub(crate) mod testing;

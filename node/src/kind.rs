@@ -1,6 +1,14 @@
 //! Kinds of document. A kind is one module: its events, its authority rules, its fold; this file holds
 //! what they share, and the list.
 
+pub mod catalog;
+pub mod causal;
+pub mod common;
+pub mod field;
+#[cfg(test)]
+pub(crate) mod story;
+pub mod who;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -109,6 +117,10 @@ pub struct NextStep {
     pub roles: Vec<Role>,
     /// The unit at which the role must be held.
     pub unit: UnitCode,
+    /// Does the role held at a unit above do as well?
+    pub or_above: bool,
+    /// Where certain persons alone may: their keys. Empty where anybody with the role may.
+    pub assignees: Vec<AuthorKey>,
 }
 
 /// Something that somebody has to do by a date.
@@ -120,6 +132,8 @@ pub struct Duty {
     pub event: &'static str,
     /// The unit that owes it.
     pub unit: UnitCode,
+    /// May the role be held at a unit above, too?
+    pub or_above: bool,
     /// Roles, any of which owes it.
     pub roles: Vec<Role>,
     /// Keys of the persons who owe it, where it is assigned to some.
@@ -226,6 +240,9 @@ pub trait Kind: Sync + std::fmt::Debug {
     /// Which way documents of this kind flow.
     fn reach(&self) -> Reach;
 
+    /// Every event of this kind: its names, fields and help, so that a front end needs to know none of them.
+    fn catalog(&self) -> &'static [catalog::EventSpec];
+
     /// What the history comes to. Pure; the same for every replica that holds the same history. The
     /// verdict of a hypothetical last entry, whose past is all others, tells whether it may be recorded.
     fn fold(&self, history: &History) -> Projection;
@@ -233,7 +250,7 @@ pub trait Kind: Sync + std::fmt::Debug {
 
 /// Every kind this program knows.
 pub fn kinds() -> &'static [&'static dyn Kind] {
-    &[]
+    &[&crate::case::Case, &crate::register::Register]
 }
 
 /// The kind with this name.

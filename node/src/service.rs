@@ -1,9 +1,202 @@
 //! What a node can be asked to do. The command line asks for it in its own process or over the loopback
 //! API of a running node; both run the same calls.
 
+mod advice;
 pub mod call;
+mod documents;
+pub mod enrolment;
 pub mod error;
+mod operators;
+mod particulars;
+mod peers;
+mod record;
+pub mod setup;
+mod signing;
+mod status;
+mod units;
+mod verify;
 pub mod view;
 
-pub use call::{Call, Progress};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anjuan_sync::{LogEpoch, Timestamp};
+use rand::{RngExt as _, rng};
+
+pub use call::{Call, Handle, HandleAll, Progress};
 pub use error::{ErrorKind, ServiceError};
+
+use self::signing::Sessions;
+use crate::enrol::TicketBook;
+use crate::home::Home;
+use crate::keys::{KdfCost, KeyStore, NodeKey};
+use crate::ledger::{Ledger, Opening};
+use crate::network::NetworkHandle;
+use crate::text::Text;
+use crate::unit::UnitCode;
+use crate::unit::divisions::Divisions;
+
+/// The clock: a function, so that tests can set it.
+pub type Clock = fn() -> Timestamp;
+
+/// The system's time.
+pub fn system_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// How a service is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The cost at which new keys are sealed.
+    pub kdf: KdfCost,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            kdf: KdfCost::STANDARD,
+            clock: system_clock,
+        }
+    }
+}
+
+/// An opened home and everything that can be asked of it. Cheap to clone; blocking.
+#[derive(Clone, Debug)]
+pub struct Service(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    home: Mutex<Home>,
+    unit: UnitCode,
+    ledger: Mutex<Ledger>,
+    keys: KeyStore,
+    node: NodeKey,
+    sessions: Mutex<Sessions>,
+    tickets: Mutex<TicketBook>,
+    network: OnceLock<NetworkHandle>,
+    notes: Vec<Text>,
+    clock: Clock,
+}
+
+impl Service {
+    /// Opens the home in `folder`. `progress` is told of a rebuild.
+    pub fn open(
+        folder: &Path,
+        options: Options,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, ServiceError> {
+        let home = Home::open(folder)?;
+        let unit = home.config().unit.clone();
+        let keys = home.keys(options.kdf);
+        let node = keys.node()?;
+        let opening = Opening {
+            home: folder,
+            root: home.root()?,
+            unit: &unit,
+            cache_bytes: u64::from(home.config().cache_mib) << 20,
+            fresh: fresh_epoch(),
+        };
+        let (mut ledger, report) =
+            Ledger::open(opening, &mut |done, total| progress(Progress { done, total }))?;
+        // The chain from the root down to this node came with the grant, before there was a ledger.
+        if let Some(bytes) = home.read("chain")? {
+            let chain = crate::enrol::JoinGrant::decode(&bytes).map_err(|error| {
+                ServiceError::new(ErrorKind::Damaged, Text::same(format!("chain: {error}")))
+            })?;
+            let (_, durable) = ledger.take(crate::ledger::Checked::credentials(chain.certificates()))?;
+            durable.wait()?;
+            home.remove("chain")?;
+        }
+        Ok(Self(Arc::new(Inner {
+            tickets: Mutex::new(home.tickets()?),
+            home: Mutex::new(home),
+            unit,
+            ledger: Mutex::new(ledger),
+            keys,
+            node,
+            sessions: Mutex::new(Sessions::default()),
+            network: OnceLock::new(),
+            notes: report.notes,
+            clock: options.clock,
+        })))
+    }
+
+    /// The unit that this node serves.
+    pub fn unit(&self) -> &UnitCode {
+        &self.0.unit
+    }
+
+    /// The node's keys.
+    pub fn node_key(&self) -> &NodeKey {
+        &self.0.node
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        (self.0.clock)()
+    }
+
+    /// The ledger, for one thread at a time.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.0.ledger)
+    }
+
+    /// The home.
+    pub fn home(&self) -> MutexGuard<'_, Home> {
+        lock(&self.0.home)
+    }
+
+    /// Tells the service that its node runs, and how to reach the network.
+    pub fn set_network(&self, network: NetworkHandle) {
+        let _ = self.0.network.set(network);
+    }
+
+    fn network(&self) -> Option<&NetworkHandle> {
+        self.0.network.get()
+    }
+
+    /// Tells peers that something new is here.
+    fn announce(&self) {
+        if let Some(network) = self.network() {
+            network.announce();
+        }
+    }
+
+    fn tickets(&self) -> MutexGuard<'_, TicketBook> {
+        lock(&self.0.tickets)
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        lock(&self.0.sessions)
+    }
+}
+
+/// A lock whose holder panicked is still good: every change of the ledger is written whole or not at all,
+/// and the journal is checked against it on the next start.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn fresh_epoch() -> LogEpoch {
+    LogEpoch::from_bytes(rng().random())
+}
+
+/// The unit with its official name, for people.
+pub(crate) fn unit_view(code: &UnitCode) -> view::Unit {
+    let division = Divisions::official().get(code);
+    view::Unit {
+        code: code.clone(),
+        name: division
+            .map(|division| division.name().to_owned())
+            .unwrap_or_default(),
+        level: code.level(),
+    }
+}
+
+fn instant(timestamp: Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(timestamp.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}

@@ -43,6 +43,12 @@ impl Text {
         }
     }
 
+    /// One sentence for both: a cause from further down that exists in English only.
+    pub fn same(text: impl Into<String>) -> Self {
+        let en = text.into();
+        Self { zh: en.clone(), en }
+    }
+
     /// The sentence in `lang`.
     pub fn in_lang(&self, lang: Lang) -> &str {
         match lang {

@@ -48,6 +48,16 @@ impl Role {
         Self::Auditor,
     ];
 
+    /// The number on the wire.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The role with this number; `None` for one that a newer program added.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
     /// The name in commands and JSON.
     pub fn code(self) -> &'static str {
         match self {
@@ -86,5 +96,20 @@ impl Role {
             Self::Auditor => ("审计员", "auditor"),
         };
         Text::new(zh, en)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_codes_name_one_role_each() {
+        for (position, role) in Role::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(role.number()), position);
+            assert_eq!(Role::from_number(role.number()), Some(role));
+            assert_eq!(Role::from_code(role.code()), Some(role));
+        }
+        assert_eq!(Role::from_number(200), None);
     }
 }

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::view;
+use super::{ServiceError, view};
 use crate::authority::role::Role;
 use crate::unit::UnitCode;
 
@@ -14,6 +14,21 @@ pub trait Call: Serialize + DeserializeOwned + Send + 'static {
     const PATH: &'static str;
     /// What comes back.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
+}
+
+/// What answers a call: the service in this process, or a client of the node that runs it. Blocks until
+/// the answer is there.
+pub trait Handle<C: Call> {
+    /// Answers; long calls tell `progress` how far they are.
+    fn handle(&self, call: C, progress: &mut dyn FnMut(Progress)) -> Result<C::Answer, ServiceError>;
+}
+
+/// Something to be done once for the type of each call, such as adding its route.
+pub trait EachCall<S> {
+    /// Called with each type.
+    fn call<C: Call>(&mut self)
+    where
+        S: Handle<C>;
 }
 
 /// How far a long call has come.
@@ -37,6 +52,16 @@ macro_rules! calls {
                 type Answer = $answer;
             }
         )*
+
+        /// What answers every call.
+        pub trait HandleAll: $(Handle<$name> +)* {}
+
+        impl<S> HandleAll for S where S: $(Handle<$name> +)* {}
+
+        /// Shows `visitor` the type of every call, in the order they are listed here.
+        pub fn each_call<S: HandleAll>(visitor: &mut impl EachCall<S>) {
+            $(visitor.call::<$name>();)*
+        }
     };
 }
 
@@ -93,7 +118,11 @@ pub type DocumentRef = String;
 
 calls! {
     /// What this node is, and how it does.
-    Status = "status" -> view::Status {}
+    Status = "status" -> view::Status {
+        /// Digest what a node of this unit holds, rather than all that this one does: equal at two nodes that
+        /// both hold it exactly if they are level in it.
+        scope: Option<UnitCode>,
+    }
 
     /// Opens a ticket for a new unit below, or for a second node of this unit.
     Invite = "invite" -> view::Invitation {
@@ -258,8 +287,10 @@ calls! {
         document: DocumentRef,
         /// The commitment, or the first digits of it.
         commitment: String,
-        /// The legal basis.
+        /// The legal basis, as a code.
         basis: String,
+        /// Article of law, or number of the decision.
+        reference: String,
         /// Who signs.
         sign: SignAs,
     }

@@ -40,7 +40,7 @@ pub struct Status {
     pub unlocked: Vec<Unlocked>,
     /// Figures of the store.
     pub store: StoreFigures,
-    /// Digest over the spaces of this node's scope.
+    /// Digest over the spaces of this node's scope, or of the scope asked for.
     pub digest: String,
     /// Peers.
     pub peers: Vec<Peer>,
@@ -65,8 +65,8 @@ pub struct StoreFigures {
     pub forks: u64,
     /// Sealed items held.
     pub sealed: u64,
-    /// Bytes of the journal.
-    pub journal_bytes: u64,
+    /// Records of the journal.
+    pub journal_records: u64,
     /// Why the store acknowledges nothing more, if it does not.
     pub stopped: Option<String>,
 }
@@ -196,10 +196,8 @@ pub struct Peer {
     pub last_error: Option<String>,
     /// Its clock against ours, in seconds.
     pub clock_skew_seconds: Option<i64>,
-    /// Updates got from it and sent to it since the start.
-    pub updates_received: u64,
-    /// Updates sent to it since the start.
-    pub updates_sent: u64,
+    /// Updates, credentials and sealed items taken in from it since the start.
+    pub received: u64,
 }
 
 /// `record`
@@ -230,6 +228,10 @@ pub struct Next {
     pub roles: Vec<String>,
     /// The unit at which the role must be held.
     pub unit: UnitCode,
+    /// Does the role held at a unit above do as well?
+    pub or_above: bool,
+    /// Keys of the persons who alone may, where it is assigned to some; hexadecimal.
+    pub assignees: Vec<String>,
 }
 
 /// Filters of a list; an empty one lists everything that is not finished or all, as `all` says.

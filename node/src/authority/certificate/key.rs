@@ -1,0 +1,137 @@
+//! Which public keys may stand in a certificate.
+
+use ed25519_dalek::VerifyingKey;
+use x25519_dalek::{PublicKey, StaticSecret};
+
+/// Why a public key may not stand in a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// No point of the curve.
+    #[error("not a point of the curve")]
+    NotAPoint,
+    /// One point, several encodings: the same key could be certified under two names.
+    #[error("not the canonical encoding of its point")]
+    NotCanonical,
+    /// A signature by it would hold for almost any message; a secret agreed with it is known to all.
+    #[error("a point of small order")]
+    SmallOrder,
+    /// A point with a part of small order: verifiers disagree about its signatures.
+    #[error("a point of mixed order")]
+    MixedOrder,
+}
+
+/// The Ed25519 key that `bytes` encode, fit to sign: canonical, and in the group of prime order.
+pub fn signing_key(bytes: &[u8; 32]) -> Result<VerifyingKey, KeyError> {
+    let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NotAPoint)?;
+    let point = key.to_edwards();
+    if point.compress().as_bytes() != bytes {
+        return Err(KeyError::NotCanonical);
+    }
+    if point.is_small_order() {
+        return Err(KeyError::SmallOrder);
+    }
+    if !point.is_torsion_free() {
+        return Err(KeyError::MixedOrder);
+    }
+    Ok(key)
+}
+
+/// Checks an X25519 key that something will be sealed to: canonical, and not of small order. A part of
+/// small order does no harm there, for every X25519 secret is a multiple of 8 (RFC 7748, section 5).
+pub fn seal_key(bytes: &[u8; 32]) -> Result<(), KeyError> {
+    // 2^255 - 19, little endian.
+    const PRIME: [u8; 32] = {
+        let mut prime = [0xff; 32];
+        prime[0] = 0xed;
+        prime[31] = 0x7f;
+        prime
+    };
+    if bytes.iter().rev().ge(PRIME.iter().rev()) {
+        return Err(KeyError::NotCanonical);
+    }
+    // Any secret shows whether the product is the neutral element.
+    let shared = StaticSecret::from([1; 32]).diffie_hellman(&PublicKey::from(*bytes));
+    if shared.was_contributory() {
+        Ok(())
+    } else {
+        Err(KeyError::SmallOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+
+    fn bytes(text: &str) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).expect("32 bytes");
+        bytes
+    }
+
+    #[test]
+    fn weak_signing_keys_are_refused() {
+        let honest = SigningKey::from_bytes(&[7; 32]).verifying_key();
+        assert_eq!(signing_key(honest.as_bytes()), Ok(honest));
+        // From "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko 2020), table 6.
+        for (text, error) in [
+            (
+                "0100000000000000000000000000000000000000000000000000000000000000",
+                KeyError::SmallOrder,
+            ),
+            (
+                "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                KeyError::SmallOrder,
+            ),
+            (
+                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+                KeyError::SmallOrder,
+            ),
+            (
+                "0100000000000000000000000000000000000000000000000000000000000080",
+                KeyError::NotCanonical,
+            ),
+            (
+                "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                KeyError::NotCanonical,
+            ),
+            (
+                "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+                KeyError::NotCanonical,
+            ),
+            (
+                "0200000000000000000000000000000000000000000000000000000000000000",
+                KeyError::NotAPoint,
+            ),
+        ] {
+            assert_eq!(signing_key(&bytes(text)), Err(error), "{text}");
+        }
+        let torsion = VerifyingKey::from_bytes(&bytes(
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        ))
+        .expect("a point");
+        let mixed = (honest.to_edwards() + torsion.to_edwards()).compress().to_bytes();
+        assert_eq!(signing_key(&mixed), Err(KeyError::MixedOrder));
+    }
+
+    #[test]
+    fn weak_seal_keys_are_refused() {
+        let honest = PublicKey::from(&StaticSecret::from([9; 32]));
+        assert_eq!(seal_key(honest.as_bytes()), Ok(()));
+        for text in [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        ] {
+            assert_eq!(seal_key(&bytes(text)), Err(KeyError::SmallOrder), "{text}");
+        }
+        for text in [
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        ] {
+            assert_eq!(seal_key(&bytes(text)), Err(KeyError::NotCanonical), "{text}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The ledger: what this node has accepted, in order, and what the documents come to.
+//!
+//! Everything that enters, from an operator or from a peer, enters by [`Ledger::take`] or
+//! [`Ledger::record`], through the same checks, and is written to the journal first. The case store, the
+//! digests and the open documents follow from the journal and can be rebuilt from it.
+//!
+//! A ledger is a plain structure for one thread at a time; whoever shares it puts it behind a lock, and
+//! waits for the [`Durable`] that a change returns after letting the lock go.
+
+mod admission;
+mod commit;
+mod document_state;
+mod fork;
+mod incoming;
+pub mod index;
+mod open;
+mod order;
+mod projection;
+mod query;
+mod replica;
+mod sealed;
+mod staged;
+mod verify;
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anjuan_sync::digest::Digests;
+use anjuan_sync::replica::{LogTable, Waiting};
+use anjuan_sync::{NetworkId, Scope, SignedUpdate};
+use lru::LruCache;
+use minicbor::{Decode, Encode};
+
+pub use self::commit::{Draft, RecordError, Recorded};
+use self::document_state::DocumentState;
+pub use self::incoming::{Checked, Outcome, Taken, check};
+pub use self::index::{DocumentKey, Held, Standing};
+pub use self::open::{OpenReport, Opening};
+use self::order::Order;
+pub use self::query::{Merged, Told};
+pub use self::verify::{Fault, Verification};
+use crate::authority::credentials::Credentials;
+use crate::epoch::Epochs;
+use crate::journal::{AppendError, Journal, Kind, OpenError, ReadError, Stopped, Ticket};
+use crate::kind::Projection;
+use crate::particulars::{Keystore, KeystoreError};
+use crate::store::{CaseStore, StoreError};
+
+/// Documents kept open at a time. An open document takes some 30 KB.
+const OPEN_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(512).expect("not zero");
+
+/// What kind of thing a frame of the journal holds. The numbers are on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FrameKind {
+    /// A certificate or a revocation.
+    Credential = 1,
+    /// A signed update.
+    Update = 2,
+    /// Two signed headers for one place of a log.
+    Fork = 3,
+    /// Something refused, kept as evidence.
+    Evidence = 4,
+}
+
+impl FrameKind {
+    fn of(kind: Kind) -> Option<Self> {
+        [Self::Credential, Self::Update, Self::Fork, Self::Evidence]
+            .into_iter()
+            .find(|known| Kind::from(*known) == kind)
+    }
+}
+
+impl From<FrameKind> for Kind {
+    fn from(kind: FrameKind) -> Self {
+        Self::new(kind as u8)
+    }
+}
+
+/// Why the ledger can't do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The journal can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The journal can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The journal does not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The journal has stopped: nothing is acknowledged until it resumes.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// The case store can't be written or read; it is rebuilt at the next start.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record of the case store is not what it should be; the store is rebuilt at the next start.
+    #[error("a record of the case store cannot be read: {0}")]
+    Index(String),
+    /// The keystore can't be written or read.
+    #[error(transparent)]
+    Keystore(#[from] KeystoreError),
+    /// A frame of the journal is not what the index says it is.
+    #[error("journal position {position}: {what}")]
+    Frame {
+        /// The position.
+        position: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A document and its index do not fit together.
+    #[error("document {} in {}: {what}", document.id, document.space)]
+    Document {
+        /// The document.
+        document: DocumentKey,
+        /// What is wrong.
+        what: String,
+    },
+    /// The epoch marker can't be written.
+    #[error(transparent)]
+    Epoch(#[from] crate::epoch::EpochError),
+}
+
+/// What a change to the ledger returns: it is acknowledged once this has been waited for.
+#[derive(Debug)]
+#[must_use = "nothing is acknowledged before it is durable"]
+pub struct Durable(Option<Ticket>);
+
+impl Durable {
+    /// Waits until everything up to the change is synced to disk.
+    pub fn wait(self) -> Result<(), LedgerError> {
+        match self.0 {
+            Some(ticket) => ticket.wait().map(drop).map_err(LedgerError::from),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What one node has accepted.
+#[derive(Debug)]
+pub struct Ledger {
+    home: PathBuf,
+    network: NetworkId,
+    scope: Scope,
+    epochs: Epochs,
+    credentials: Credentials,
+    logs: LogTable,
+    digests: Digests,
+    order: Order,
+    journal: Journal,
+    /// The position that the next frame gets; those not synced yet are before it, too.
+    next: u64,
+    store: CaseStore,
+    keystore: Keystore,
+    documents: LruCache<DocumentKey, DocumentState>,
+    /// What documents come to, for those asked about since they last changed.
+    projections: HashMap<DocumentKey, Arc<Projection>>,
+    waiting: Waiting,
+    /// Updates appended but perhaps not synced yet: the journal reads back durable frames only.
+    recent: BTreeMap<u64, SignedUpdate>,
+    counts: Counts,
+    /// Something in memory was not taken by the journal.
+    is_ahead: bool,
+    /// A log of this epoch came from a peer with more in it than this store has: the store is old.
+    epoch_is_old: bool,
+}
+
+/// Figures kept up as things are taken in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Counts {
+    /// Updates stored.
+    #[n(0)]
+    pub updates: u64,
+    /// Pieces of evidence kept.
+    #[n(1)]
+    pub evidence: u64,
+    /// Bytes of evidence kept.
+    #[n(2)]
+    pub evidence_bytes: u64,
+}
+
+impl Ledger {
+    /// The network.
+    pub fn network(&self) -> NetworkId {
+        self.network
+    }
+
+    /// What this node holds.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// All certificates and revocations known.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Sealed particulars.
+    pub fn keystore(&self) -> &Keystore {
+        &self.keystore
+    }
+
+    /// The logs.
+    pub fn logs(&self) -> &LogTable {
+        &self.logs
+    }
+
+    /// The epochs of this store.
+    pub fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    /// Figures.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Updates that wait for their predecessor in the log.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Waits for everything taken in so far.
+    pub fn barrier(&self) -> Result<Durable, LedgerError> {
+        let pending = self.next > self.journal.end();
+        Ok(Durable(if pending {
+            Some(self.journal.append(&[])?)
+        } else {
+            None
+        }))
+    }
+
+    /// Bytes of the journal, roughly: what its frames hold.
+    pub fn journal_end(&self) -> u64 {
+        self.journal.end()
+    }
+
+    /// Why nothing is acknowledged at present.
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.journal.stopped()
+    }
+}

@@ -1,0 +1,256 @@
+//! One document with every stored update of it: which are applied, and why the others are not.
+//!
+//! The standing of an update is a pure function of the stored updates: of its own change, of its causal
+//! past, and of what its author wrote to the document before it. So updates may be judged in any order in
+//! which they happen to become judgeable.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anjuan_sync::{AuthorKey, LogEpoch, SignedUpdate};
+use automerge::ChangeHash;
+
+use super::index::{DocumentKey, DocumentRecord, Held, Standing};
+use crate::document::{self, Admission, Document, Expected, Extracted, Refusal};
+
+/// Gives back the bytes of stored updates.
+pub(super) trait Payloads {
+    /// The update in the frame at this position of the journal.
+    fn update(&self, position: u64) -> Result<SignedUpdate, super::LedgerError>;
+}
+
+/// A document opened.
+#[derive(Debug)]
+pub(super) struct DocumentState {
+    pub(super) key: DocumentKey,
+    pub(super) record: DocumentRecord,
+    document: Option<Document>,
+    extracted: HashMap<ChangeHash, Arc<Extracted>>,
+    /// Where the update stands that brought a change first, signed by the change's own author. Those that
+    /// can bring one change are of one log, so which came first is the same everywhere.
+    place: HashMap<ChangeHash, usize>,
+}
+
+impl DocumentState {
+    /// A document of which nothing is stored.
+    pub(super) fn new(key: DocumentKey) -> Self {
+        Self {
+            key,
+            record: DocumentRecord::default(),
+            document: None,
+            extracted: HashMap::new(),
+            place: HashMap::new(),
+        }
+    }
+
+    /// A document as the case store keeps it; `saved` is its Automerge document. `None` where the two do
+    /// not fit together, and the document has to be rebuilt from the journal.
+    pub(super) fn load(key: DocumentKey, record: DocumentRecord, saved: Option<&[u8]>) -> Option<Self> {
+        let document = match saved {
+            Some(bytes) => Some(Document::load(bytes).ok()?),
+            None => None,
+        };
+        let entries = document.iter().flat_map(|document| document.entries());
+        let extracted: HashMap<_, _> = entries.map(|one| (one.hash, Arc::clone(one))).collect();
+        let mut place = HashMap::new();
+        for (at, held) in record.updates.iter().enumerate().filter(|(_, held)| held.genuine) {
+            place.entry(ChangeHash(held.change)).or_insert(at);
+        }
+        let applied = record
+            .updates
+            .iter()
+            .filter(|held| held.standing == Standing::Applied);
+        let fits = applied
+            .clone()
+            .all(|held| extracted.contains_key(&ChangeHash(held.change)))
+            && applied.count() == extracted.len();
+        fits.then_some(Self {
+            key,
+            record,
+            document,
+            extracted,
+            place,
+        })
+    }
+
+    /// The Automerge document, once its creating change is here.
+    pub(super) fn document(&self) -> Option<&Document> {
+        self.document.as_ref()
+    }
+
+    /// What an applied update says.
+    pub(super) fn extracted(&self, held: &Held) -> Option<&Arc<Extracted>> {
+        self.extracted.get(&ChangeHash(held.change))
+    }
+
+    /// Takes in an update that was just stored at `position`, and judges what can be judged now.
+    pub(super) fn add(
+        &mut self,
+        update: &SignedUpdate,
+        position: u64,
+        payloads: &dyn Payloads,
+    ) -> Result<(), super::LedgerError> {
+        let header = update.header();
+        let change = document::change_hash(update.payload());
+        let actor = document::actor(&header.author(), &header.epoch());
+        let genuine = document::is_written_by(update.payload(), &actor);
+        if genuine {
+            self.place.entry(change).or_insert(self.record.updates.len());
+        }
+        self.record.updates.push(Held {
+            id: update.id(),
+            position,
+            author: header.author(),
+            epoch: header.epoch(),
+            seq: header.seq(),
+            certificate: header.certificate(),
+            recorded_at: header.recorded_at(),
+            change: change.0,
+            standing: Standing::Waiting,
+            genuine,
+        });
+        let at = self.record.updates.len() - 1;
+        if self.judge(at, update.payload()) {
+            self.settle(payloads)?;
+        }
+        Ok(())
+    }
+
+    /// Judges everything anew, with the updates that `forked` names left out.
+    pub(super) fn rebuild(
+        &mut self,
+        forked: impl Fn(&Held) -> bool,
+        payloads: &dyn Payloads,
+    ) -> Result<(), super::LedgerError> {
+        self.document = None;
+        self.extracted.clear();
+        self.record.kind = None;
+        for held in &mut self.record.updates {
+            held.standing = if forked(held) {
+                Standing::Forked
+            } else {
+                Standing::Waiting
+            };
+        }
+        self.settle(payloads)
+    }
+
+    /// The author's own last update before this one that is not refused, if the document holds one.
+    ///
+    /// One that is blocked counts: a replica that has not seen the forked update below it only sees it wait,
+    /// and what comes after it must not be applied here and wait there.
+    fn own_before(&self, at: usize) -> Option<&Held> {
+        let this = &self.record.updates[at];
+        self.record
+            .updates
+            .iter()
+            .filter(|held| held.author == this.author && held.epoch == this.epoch && held.seq < this.seq)
+            .filter(|held| {
+                matches!(
+                    held.standing,
+                    Standing::Applied | Standing::Waiting | Standing::Blocked
+                )
+            })
+            .max_by_key(|held| held.seq)
+    }
+
+    /// Judges the update at `at`, which waits. True if its standing changed.
+    fn judge(&mut self, at: usize, payload: &[u8]) -> bool {
+        let own_last = match self.own_before(at) {
+            Some(held) if held.standing == Standing::Waiting => return false,
+            Some(held) if held.standing == Standing::Blocked => {
+                self.record.updates[at].standing = Standing::Blocked;
+                return true;
+            }
+            held => held.map(|held| ChangeHash(held.change)),
+        };
+        let held = &self.record.updates[at];
+        if held.genuine && self.place.get(&ChangeHash(held.change)) != Some(&at) {
+            // Whatever became of it the first time: what builds on it may have been judged by that.
+            self.record.updates[at].standing = Standing::Refused(Refusal::AlreadyApplied.to_string());
+            return true;
+        }
+        let expected = Expected {
+            space: &self.key.space,
+            document: &self.key.id,
+            author: &held.author,
+            epoch: &held.epoch,
+            own_last,
+        };
+        let admission = match &mut self.document {
+            Some(document) => match document.admit(payload, &expected) {
+                // What it would have met with, had it come before the creating change.
+                Err(Refusal::SecondCreation) => Err(Document::open(payload, &expected)
+                    .err()
+                    .unwrap_or(Refusal::SecondCreation)),
+                admission => admission,
+            },
+            None => match Document::open(payload, &expected) {
+                Ok((document, extracted)) => {
+                    self.record.kind = Some(document.kind().to_owned());
+                    self.document = Some(document);
+                    Ok(Admission::Applied(extracted))
+                }
+                // It builds on something; whatever that is, the creating change comes first.
+                Err(Refusal::NotACreation) => return false,
+                Err(refusal) => Err(refusal),
+            },
+        };
+        let standing = match admission {
+            Ok(Admission::Applied(extracted)) => {
+                self.extracted.insert(extracted.hash, extracted);
+                Standing::Applied
+            }
+            Ok(Admission::Waiting { missing }) if missing.iter().any(|dep| self.is_ruled_out(dep)) => {
+                Standing::Blocked
+            }
+            Ok(Admission::Waiting { .. }) => return false,
+            Err(refusal) => Standing::Refused(refusal.to_string()),
+        };
+        self.record.updates[at].standing = standing;
+        true
+    }
+
+    fn is_ruled_out(&self, change: &ChangeHash) -> bool {
+        self.place.get(change).is_some_and(|at| {
+            matches!(
+                self.record.updates[*at].standing,
+                Standing::Refused(_) | Standing::Blocked | Standing::Forked
+            )
+        })
+    }
+
+    /// Judges those that wait until nothing changes. Each round settles at least one or is the last.
+    fn settle(&mut self, payloads: &dyn Payloads) -> Result<(), super::LedgerError> {
+        loop {
+            let waiting: Vec<_> = (0..self.record.updates.len())
+                .filter(|at| self.record.updates[*at].standing == Standing::Waiting)
+                .collect();
+            let mut changed = false;
+            for at in waiting {
+                let update = payloads.update(self.record.updates[at].position)?;
+                changed |= self.judge(at, update.payload());
+            }
+            if !changed {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Is one of this store's own updates not applied? Its Automerge actor can't go back, so the store has
+    /// to go on under another.
+    pub(super) fn own_is_ruled_out(&self, author: AuthorKey, epoch: LogEpoch) -> bool {
+        self.record
+            .updates
+            .iter()
+            .any(|held| held.author == author && held.epoch == epoch && held.standing != Standing::Applied)
+    }
+
+    /// The store and its documents do not fit together.
+    pub(super) fn broken(&self, what: &str) -> super::LedgerError {
+        super::LedgerError::Document {
+            document: self.key.clone(),
+            what: what.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What is asked of documents.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anjuan_sync::{Head, Header, LogId, LogState, Reach, Space};
+
+use super::document_state::{DocumentState, Payloads};
+use super::index::{DocumentKey, DocumentRecord, Held, Standing, Table, decode};
+use super::projection::{history, project};
+use super::{Ledger, LedgerError};
+use crate::document::Extracted;
+use crate::kind::{History, Projection};
+
+/// One stored update of a document with all that is known of it.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The update.
+    pub held: Held,
+    /// What it says, if it is applied.
+    pub extracted: Option<Arc<Extracted>>,
+    /// Its place in the history, if it is applied.
+    pub entry: Option<usize>,
+}
+
+/// A document as Automerge merged it.
+#[derive(Clone, Debug, Default)]
+pub struct Merged {
+    /// The changes that no other builds on.
+    pub heads: Vec<automerge::ChangeHash>,
+    /// The small fields that merge.
+    pub record: BTreeMap<String, serde_json::Value>,
+}
+
+impl Payloads for Ledger {
+    fn update(&self, position: u64) -> Result<anjuan_sync::SignedUpdate, LedgerError> {
+        self.update_at(position)
+    }
+}
+
+impl Ledger {
+    /// Is this update at or after the place where its log is forked?
+    pub(super) fn is_past_fork(&self, space: &Space, held: &Held) -> bool {
+        match self.logs.state(&held.log(space)) {
+            Some(LogState::Forked { seq, .. }) => held.seq >= *seq,
+            _ => false,
+        }
+    }
+
+    /// Reads a document from the case store; one that does not fit together is rebuilt from the journal.
+    pub(super) fn load_document(&self, key: &DocumentKey) -> Result<Option<DocumentState>, LedgerError> {
+        let Some(record) = self.store.get(Table::Document.into(), &key.to_key())? else {
+            return Ok(None);
+        };
+        let record: DocumentRecord = decode(&record)?;
+        let saved = self
+            .store
+            .get(Table::Saved.into(), &key.to_key())?
+            .filter(|saved| !saved.is_empty());
+        if let Some(state) = DocumentState::load(key.clone(), record.clone(), saved.as_deref()) {
+            return Ok(Some(state));
+        }
+        tracing::warn!(document = %key.id, space = %key.space, "saved document does not fit; rebuilt from the journal");
+        Ok(Some(self.replay_document(key, record)?))
+    }
+
+    /// Builds a document from its updates in the journal alone.
+    pub(super) fn replay_document(
+        &self,
+        key: &DocumentKey,
+        record: DocumentRecord,
+    ) -> Result<DocumentState, LedgerError> {
+        let mut state = DocumentState::new(key.clone());
+        for held in &record.updates {
+            state.add(&self.update_at(held.position)?, held.position, self)?;
+        }
+        state.rebuild(|held| self.is_past_fork(&key.space, held), self)?;
+        Ok(state)
+    }
+
+    /// Opens a document, if anything of it is stored.
+    pub(super) fn open_document(&mut self, key: &DocumentKey) -> Result<Option<&DocumentState>, LedgerError> {
+        if self.documents.get(key).is_none() {
+            let Some(state) = self.load_document(key)? else {
+                return Ok(None);
+            };
+            self.documents.put(key.clone(), state);
+        }
+        Ok(self.documents.peek(key))
+    }
+
+    /// Every document stored in the spaces of this reach at or below the node's unit, or above it.
+    pub fn documents(&self, reach: Reach) -> Result<Vec<DocumentKey>, LedgerError> {
+        let prefix = match reach {
+            Reach::Up => b"u",
+            Reach::Down => b"d",
+        };
+        let mut keys = Vec::new();
+        for item in self.store.scan_prefix(Table::Document.into(), prefix) {
+            let (key, _) = item?;
+            keys.extend(DocumentKey::from_key(&key));
+        }
+        Ok(keys)
+    }
+
+    /// What a document comes to; `None` where nothing of it is stored, its creating change is missing, or
+    /// its kind is not known to this program.
+    pub fn projection(&mut self, key: &DocumentKey) -> Result<Option<Arc<Projection>>, LedgerError> {
+        if let Some(projection) = self.projections.get(key) {
+            return Ok(Some(Arc::clone(projection)));
+        }
+        if self.open_document(key)?.is_none() {
+            return Ok(None);
+        }
+        let state = self.documents.peek(key).expect("just opened");
+        let Some(projection) = project(state, &self.credentials)? else {
+            return Ok(None);
+        };
+        let projection = Arc::new(projection);
+        self.projections.insert(key.clone(), Arc::clone(&projection));
+        Ok(Some(projection))
+    }
+
+    /// The kind of a document, the number of updates stored for it, and how many are not applied.
+    pub fn figures(&mut self, key: &DocumentKey) -> Result<Option<(Option<String>, u64, u64)>, LedgerError> {
+        Ok(self.open_document(key)?.map(|state| {
+            let updates = &state.record.updates;
+            let idle = updates
+                .iter()
+                .filter(|held| held.standing != Standing::Applied)
+                .count();
+            (state.record.kind.clone(), updates.len() as u64, idle as u64)
+        }))
+    }
+
+    /// Every stored update of a document in the order of acceptance, and the history of those applied.
+    pub fn told(&mut self, key: &DocumentKey) -> Result<Option<(History, Vec<Told>)>, LedgerError> {
+        if self.open_document(key)?.is_none() {
+            return Ok(None);
+        }
+        let state = self.documents.peek(key).expect("just opened");
+        let applied = history(state, &self.credentials)?;
+        let told = state
+            .record
+            .updates
+            .iter()
+            .map(|held| Told {
+                held: held.clone(),
+                extracted: state
+                    .extracted(held)
+                    .filter(|_| held.standing == Standing::Applied)
+                    .cloned(),
+                entry: applied.entries.iter().position(|entry| entry.update == held.id),
+            })
+            .collect();
+        Ok(Some((applied, told)))
+    }
+
+    /// The Automerge heads of a document and its record as merged.
+    pub fn merged(&mut self, key: &DocumentKey) -> Result<Option<Merged>, LedgerError> {
+        let state = self.open_document(key)?;
+        let document = state.and_then(DocumentState::document);
+        Ok(document.map(|document| Merged {
+            heads: document.heads(),
+            record: document.record(),
+        }))
+    }
+
+    /// The stored update in the frame at `position`.
+    pub fn stored_update(&self, position: u64) -> Result<anjuan_sync::SignedUpdate, LedgerError> {
+        self.update_at(position)
+    }
+
+    /// The head that a log had at this place.
+    pub fn head_at(&self, log: &LogId, seq: u64) -> Result<Option<Head>, LedgerError> {
+        Ok(self.log_entry(log, seq)?.map(|entry| Head { seq, id: entry.id }))
+    }
+
+    /// The header of the update stored at this place of a log.
+    pub fn header_at(&self, log: &LogId, seq: u64) -> Result<Option<Header>, LedgerError> {
+        let Some(entry) = self.log_entry(log, seq)? else {
+            return Ok(None);
+        };
+        Ok(Some(self.update_at(entry.position)?.header().clone()))
+    }
+}

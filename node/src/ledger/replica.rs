@@ -1,0 +1,192 @@
+//! What a sync session reads of the ledger.
+
+use anjuan_sync::id::ItemId;
+use anjuan_sync::replica::{
+    Blob, BlobKind, Branch, LogItem, Page, Position, Record, Replica, ReplicaError, Status, Tree,
+};
+use anjuan_sync::{Digest, LogId, LogState, Path, Reach, Scope, SignedUpdate, StoreEpoch, UpdateId};
+
+use super::fork::read_fork;
+use super::index::{LogEntry, Table, decode, log_entry_key, log_key};
+use super::{FrameKind, Ledger, LedgerError};
+
+impl From<LedgerError> for ReplicaError {
+    fn from(error: LedgerError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Ledger {
+    pub(super) fn log_entry(&self, log: &LogId, seq: u64) -> Result<Option<LogEntry>, LedgerError> {
+        let value = self.store.get(Table::Log.into(), &log_entry_key(log, seq))?;
+        value.map(|bytes| decode(&bytes)).transpose()
+    }
+
+    /// The update in the frame at `position`.
+    pub(super) fn update_at(&self, position: u64) -> Result<SignedUpdate, LedgerError> {
+        if let Some(update) = self.recent.get(&position) {
+            return Ok(update.clone());
+        }
+        let frame = self.journal.read(position)?;
+        let broken = |what: String| LedgerError::Frame { position, what };
+        if FrameKind::of(frame.kind) != Some(FrameKind::Update) {
+            return Err(broken("an update was expected here".into()));
+        }
+        SignedUpdate::decode(&frame.bytes).map_err(|error| broken(error.to_string()))
+    }
+
+    /// Everything durable that peers may get is before it. Evidence does not move it: what somebody forged
+    /// is no news for others.
+    fn served_end(&self) -> u64 {
+        self.order.end().min(self.journal.end())
+    }
+
+    fn record_at(&self, position: u64) -> Result<Option<Record>, LedgerError> {
+        let frame = self.journal.read(position)?;
+        let broken = |what: String| LedgerError::Frame { position, what };
+        Ok(match FrameKind::of(frame.kind) {
+            Some(FrameKind::Update) => {
+                let update = SignedUpdate::decode(&frame.bytes).map_err(|error| broken(error.to_string()))?;
+                let header = update.header();
+                // What stands at or after a fork is served as the fork's evidence only.
+                let counted = self.logs.state(&header.log()).map_or(0, LogState::counted);
+                (header.seq() <= counted).then_some(Record::Update(update))
+            }
+            Some(FrameKind::Fork) => Some(Record::Fork(Box::new(read_fork(&frame.bytes).map_err(broken)?))),
+            Some(FrameKind::Credential) => {
+                let Some((id, path)) = self.credentials.describe(&frame.bytes) else {
+                    return Err(broken("a credential was expected here".into()));
+                };
+                let id = ItemId::from_bytes(*id.as_bytes());
+                Some(Record::Credential(Blob {
+                    path,
+                    id,
+                    bytes: frame.bytes,
+                }))
+            }
+            Some(FrameKind::Evidence) | None => None,
+        })
+    }
+}
+
+impl Replica for Ledger {
+    fn epoch(&self) -> StoreEpoch {
+        // A store that opens a new epoch may have been set back: cursors into its former order are void.
+        StoreEpoch::from_bytes(*self.epochs.current.as_bytes())
+    }
+
+    fn status(&self, scope: &Scope) -> Result<Status, ReplicaError> {
+        let position = Position::new(self.served_end());
+        Ok(Status {
+            position,
+            roots: self.digests.roots(scope),
+        })
+    }
+
+    fn branch(&self, tree: Tree, path: &Path) -> Result<Branch, ReplicaError> {
+        Ok(self.digests.branch(tree, path))
+    }
+
+    fn logs(&self, reach: Reach, path: &Path) -> Result<Vec<LogItem>, ReplicaError> {
+        Ok(self.digests.logs(reach).items(path).to_vec())
+    }
+
+    fn ids(&self, kind: BlobKind, path: &Path) -> Result<Vec<ItemId>, ReplicaError> {
+        Ok(self.digests.blobs(kind).items(path).to_vec())
+    }
+
+    fn log_state(&self, log: &LogId) -> Result<Option<LogState>, ReplicaError> {
+        Ok(self.logs.state(log).copied())
+    }
+
+    fn update_at(&self, log: &LogId, seq: u64) -> Result<Option<UpdateId>, ReplicaError> {
+        Ok(self.log_entry(log, seq)?.map(|entry| entry.id))
+    }
+
+    fn wants(&self, kind: BlobKind, path: &Path, id: &ItemId) -> Result<bool, ReplicaError> {
+        Ok(match kind {
+            BlobKind::Credential => self
+                .credentials
+                .item(&Digest::from_bytes(*id.as_bytes()))
+                .is_none(),
+            BlobKind::Sealed => {
+                self.scope.holds(&anjuan_sync::Space::up(path.clone()))
+                    && !self.keystore.contains(sealed_id(id))
+            }
+        })
+    }
+
+    fn since(&self, scope: &Scope, after: Position, limit: usize) -> Result<Page, ReplicaError> {
+        let end = self.served_end();
+        let (positions, count) = self.order.since(scope, after.count(), end);
+        let mut page = Page {
+            records: Vec::new(),
+            next: Position::new(end),
+            remaining: 0,
+        };
+        let mut bytes = 0;
+        for (read, position) in positions.enumerate() {
+            if bytes >= limit && !page.records.is_empty() {
+                page.next = Position::new(position);
+                page.remaining = count - read as u64;
+                break;
+            }
+            if let Some(record) = self.record_at(position)? {
+                bytes += record.size();
+                page.records.push(record);
+            }
+        }
+        Ok(page)
+    }
+
+    fn log_range(&self, log: &LogId, from: u64, to: u64, limit: usize) -> Result<Vec<Record>, ReplicaError> {
+        let Some(state) = self.logs.state(log) else {
+            return Ok(Vec::new());
+        };
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        for seq in from.max(1)..=to.min(state.counted()) {
+            let entry = self.log_entry(log, seq)?.ok_or_else(|| {
+                ReplicaError(format!(
+                    "place {seq} of a log in {} is not in the index",
+                    log.space
+                ))
+            })?;
+            if entry.position >= self.journal.end() {
+                // Not durable yet: were it lost after a peer got it, its author would write its place anew.
+                return Ok(records);
+            }
+            let record = Record::Update(Ledger::update_at(self, entry.position)?);
+            bytes += record.size();
+            records.push(record);
+            if bytes >= limit {
+                return Ok(records);
+            }
+        }
+        if let LogState::Forked { seq, .. } = state
+            && *seq <= to
+            && let Some(pair) = self
+                .store
+                .get(Table::Fork.into(), &log_key(log))
+                .map_err(LedgerError::from)?
+        {
+            records.push(Record::Fork(Box::new(read_fork(&pair).map_err(ReplicaError)?)));
+        }
+        Ok(records)
+    }
+
+    fn blob(&self, kind: BlobKind, path: &Path, id: &ItemId) -> Result<Option<Vec<u8>>, ReplicaError> {
+        // The path decides whether the peer may have it, so it has to be the item's own.
+        if self.digests.blobs(kind).items(path).binary_search(id).is_err() {
+            return Ok(None);
+        }
+        Ok(match kind {
+            BlobKind::Credential => self.credentials.item(&Digest::from_bytes(*id.as_bytes())),
+            BlobKind::Sealed => self.keystore.get(sealed_id(id)).map_err(LedgerError::from)?,
+        })
+    }
+}
+
+fn sealed_id(id: &ItemId) -> crate::particulars::ItemId {
+    crate::particulars::ItemId::from_bytes(*id.as_bytes())
+}

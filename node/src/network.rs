@@ -1,0 +1,273 @@
+//! The running node's side of the network: an endpoint, a session for each link, and who is level.
+
+mod driver;
+mod joining;
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anjuan_sync::NodeKey;
+use anjuan_sync::replica::Cursor;
+use anjuan_sync::transport::{Config, Endpoint, Event, Limits, Link, PeerAddr, TransportError};
+use libp2p::Multiaddr;
+use rand::{RngExt as _, rng};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+pub(crate) use self::joining::{ask_to_join, parent_address, read_answer};
+use self::table::Table;
+use crate::service::{ErrorKind, Service, ServiceError, view};
+use crate::text;
+use crate::text::Text;
+
+/// The file in which it is kept how far each peer's store was taken in.
+const CURSORS: &str = "cursors";
+/// Addresses that a ticket names.
+const TICKET_ADDRESSES: usize = 4;
+
+/// What the service knows of the running network. Blocking, for calls that come in threads.
+#[derive(Clone, Debug)]
+pub struct NetworkHandle(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    endpoint: Endpoint,
+    runtime: Handle,
+    /// Counts changes of the ledger; every session watches it.
+    changes: watch::Sender<u64>,
+    table: Mutex<Table>,
+    cursors: Mutex<BTreeMap<NodeKey, Cursor>>,
+}
+
+impl NetworkHandle {
+    /// Tells every session that the ledger has something new.
+    pub(crate) fn announce(&self) {
+        self.0.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Keeps a connection to a peer from now on.
+    pub(crate) fn keep(&self, address: PeerAddr) {
+        let endpoint = self.0.endpoint.clone();
+        self.0
+            .runtime
+            .spawn(async move { endpoint.keep_connected(address).await });
+    }
+
+    /// Stops keeping it, and ends the link that is there.
+    pub(crate) fn forget(&self, peer: NodeKey) {
+        let endpoint = self.0.endpoint.clone();
+        self.table().close(peer);
+        self.0.runtime.spawn(async move { endpoint.forget(peer).await });
+    }
+
+    /// Where the node listens, each address with the peer id.
+    pub fn addresses(&self) -> Vec<String> {
+        let peer = self.0.endpoint.peer_id();
+        self.0
+            .endpoint
+            .listen_addresses()
+            .iter()
+            .map(|address| format!("{address}/p2p/{peer}"))
+            .collect()
+    }
+
+    /// Where a node that is invited finds this one: addresses of this machine on a network before those
+    /// that only this machine itself reaches.
+    pub(crate) fn invitation_addresses(&self) -> Vec<String> {
+        let mut addresses = self.0.endpoint.listen_addresses();
+        addresses.sort_by_key(is_loopback);
+        addresses
+            .iter()
+            .take(TICKET_ADDRESSES)
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// Every peer that is kept or connected.
+    pub(crate) fn peers(&self, kept: &[String]) -> Vec<view::Peer> {
+        self.table().views(kept)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cursors(&self) -> MutexGuard<'_, BTreeMap<NodeKey, Cursor>> {
+        self.0.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_loopback(address: &Multiaddr) -> bool {
+    address.iter().any(|part| match part {
+        libp2p::multiaddr::Protocol::Ip4(ip) => ip.is_loopback(),
+        libp2p::multiaddr::Protocol::Ip6(ip) => ip.is_loopback(),
+        _ => false,
+    })
+}
+
+/// How the network is started.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Addresses to listen on.
+    pub listen: Vec<String>,
+    /// Peers to keep a connection to.
+    pub peers: Vec<String>,
+    /// Look for peers on the local network.
+    pub mdns: bool,
+}
+
+/// The network of a running node.
+#[derive(Debug)]
+pub struct Network {
+    handle: NetworkHandle,
+    events: mpsc::Receiver<Event>,
+}
+
+fn usage(zh: String, en: String) -> ServiceError {
+    ServiceError::new(ErrorKind::Usage, Text::new(zh, en))
+}
+
+impl From<TransportError> for ServiceError {
+    fn from(error: TransportError) -> Self {
+        let kind = match error {
+            TransportError::PortInUse(_) => ErrorKind::Busy,
+            TransportError::NotOurAddress(_) | TransportError::Unsupported(_) => ErrorKind::Usage,
+            _ => ErrorKind::Network,
+        };
+        let zh = match &error {
+            TransportError::PortInUse(address) => format!("{address} 的端口已被占用,可能是另一个节点"),
+            TransportError::NotOurAddress(address) => format!("{address} 不是本机地址"),
+            TransportError::NotPermitted(address) => format!("无权监听 {address}"),
+            TransportError::Unsupported(address) => format!("不支持的地址 {address}"),
+            other => other.to_string(),
+        };
+        Self::new(kind, Text::new(zh, error.to_string())).with_hint(Text::new(
+            "用 --listen 或 config.toml 中的 listen 换一个地址,例如 /ip4/0.0.0.0/tcp/4510",
+            "choose another address with --listen or `listen` in config.toml, for example /ip4/0.0.0.0/tcp/4510",
+        ))
+    }
+}
+
+impl Network {
+    /// Starts listening and dialling. Needs a tokio runtime with several threads.
+    pub async fn start(service: &Service, settings: &Settings) -> Result<Self, ServiceError> {
+        let listen = settings
+            .listen
+            .iter()
+            .map(|text| {
+                text.parse().map_err(|error| {
+                    usage(
+                        format!("不是地址:{text}"),
+                        format!("not an address to listen on: {text}: {error}"),
+                    )
+                })
+            })
+            .collect::<Result<Vec<Multiaddr>, _>>()?;
+        let peers = settings
+            .peers
+            .iter()
+            .map(|text| {
+                text.parse::<PeerAddr>().map_err(|error| {
+                    usage(
+                        format!("不是节点地址:{text}"),
+                        format!("not the address of a node: {text}: {error}"),
+                    )
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let config = Config {
+            key: service.node_key().signing_key().clone(),
+            listen,
+            mdns: settings.mdns,
+            limits: Limits::default(),
+            seed: rng().random(),
+        };
+        let (endpoint, events) = Endpoint::start(config).await?;
+        for peer in peers {
+            endpoint.keep_connected(peer).await;
+        }
+        let cursors = service.home().read(CURSORS)?;
+        // Cursors only save comparing; without them everything is compared once.
+        let cursors = cursors
+            .and_then(|bytes| minicbor::decode(&bytes).ok())
+            .unwrap_or_default();
+        let handle = NetworkHandle(Arc::new(Shared {
+            endpoint,
+            runtime: Handle::current(),
+            changes: watch::Sender::new(0),
+            table: Mutex::new(Table::default()),
+            cursors: Mutex::new(cursors),
+        }));
+        service.set_network(handle.clone());
+        Ok(Self { handle, events })
+    }
+
+    /// Serves links and requests until `stop` resolves, then closes everything; the ports are free after.
+    pub async fn run(mut self, service: Service, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        let mut links = JoinSet::new();
+        loop {
+            let event = tokio::select! {
+                () = &mut stop => break,
+                event = self.events.recv() => event,
+                Some(_) = links.join_next(), if !links.is_empty() => continue,
+            };
+            match event {
+                Some(Event::Connected(link)) => self.serve_link(&mut links, &service, link),
+                Some(Event::Enrol(request)) => joining::answer(&service, request),
+                Some(Event::DialFailed {
+                    peer,
+                    error,
+                    retry_in,
+                }) => {
+                    tracing::info!(peer = %peer.short(), %error, retry = ?retry_in, "peer not reached");
+                    self.handle.table().failed(peer, error.to_string());
+                }
+                Some(Event::Discovered(address)) => {
+                    let endpoint = self.handle.0.endpoint.clone();
+                    tokio::spawn(async move {
+                        let _ = endpoint.dial(&address).await;
+                    });
+                }
+                None => break,
+            }
+        }
+        self.handle.table().close_all();
+        let ended = async { while links.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(Duration::from_secs(3), ended).await;
+        links.abort_all();
+        self.save_cursors(&service);
+        self.handle.0.endpoint.clone().stop().await;
+    }
+
+    fn serve_link(&self, links: &mut JoinSet<()>, service: &Service, link: Link) {
+        let (handle, service) = (self.handle.clone(), service.clone());
+        let closing = handle.table().connected(link.control());
+        links.spawn(async move { driver::run(handle, service, link, closing).await });
+    }
+
+    fn save_cursors(&self, service: &Service) {
+        let bytes = minicbor::to_vec(&*self.handle.cursors()).expect("writing to a vector does not fail");
+        if let Err(error) = service.home().write(CURSORS, &bytes) {
+            tracing::warn!(%error, "cursors not saved; the next start compares everything once");
+        }
+    }
+}
+
+/// A hint for whoever dials: what to check when nothing is reached.
+fn unreachable_peer(detail: &str) -> ServiceError {
+    ServiceError::new(
+        ErrorKind::Network,
+        text!(
+            "连接不上对方节点:{detail}",
+            "the other node was not reached: {detail}"
+        ),
+    )
+    .with_hint(Text::new(
+        "请检查对方是否在运行、地址与防火墙;没有网络时用 anjuan join --request",
+        "check that it runs, its address and the firewall; without a network use `anjuan join --request`",
+    ))
+}

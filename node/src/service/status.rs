@@ -1,0 +1,142 @@
+//! What this node is, and how it does.
+
+use anjuan_sync::replica::{Replica, Tree};
+use anjuan_sync::{Reach, Scope};
+
+use super::call::{Handle, Progress, Status};
+use super::{ErrorKind, Service, ServiceError, unit_view, view};
+use crate::text;
+use crate::text::Text;
+use crate::unit::UnitCode;
+
+/// A peer's clock that is off by more is worth a warning.
+const SKEW_SECONDS: i64 = 300;
+
+impl Service {
+    /// The digest over everything within a scope: equal at two nodes exactly if they are level in it.
+    pub fn digest_of(&self, scope: &Scope) -> Result<String, ServiceError> {
+        let ledger = self.ledger();
+        let status = ledger
+            .status(scope)
+            .map_err(|error| ServiceError::new(ErrorKind::Damaged, Text::same(error.to_string())))?;
+        const ROOTS: anjuan_sync::hash::Domain = anjuan_sync::hash::Domain::new("anjuan/scope-digest/1");
+        let roots: Vec<_> = Tree::ALL.iter().map(|tree| status.roots.of(*tree)).collect();
+        let parts: Vec<&[u8]> = roots.iter().map(|digest| &digest.as_bytes()[..]).collect();
+        Ok(ROOTS.hash(&parts).to_string())
+    }
+
+    fn figures(&self) -> Result<view::StoreFigures, ServiceError> {
+        let mut ledger = self.ledger();
+        let mut figures = view::StoreFigures {
+            credentials: ledger
+                .credentials()
+                .items()
+                .values()
+                .map(|ids| ids.len() as u64)
+                .sum(),
+            updates: ledger.counts().updates,
+            forks: ledger
+                .logs()
+                .iter()
+                .filter(|(_, state)| matches!(state, anjuan_sync::LogState::Forked { .. }))
+                .count() as u64,
+            sealed: ledger.keystore().len() as u64,
+            journal_records: ledger.journal_end(),
+            stopped: ledger.stopped().map(|stopped| stopped.to_string()),
+            waiting: ledger.waiting() as u64,
+            ..view::StoreFigures::default()
+        };
+        for reach in [Reach::Up, Reach::Down] {
+            for key in ledger.documents(reach)? {
+                if let Some((kind, _, idle)) = ledger.figures(&key)? {
+                    *figures
+                        .documents
+                        .entry(kind.unwrap_or_else(|| "?".into()))
+                        .or_default() += 1;
+                    figures.refused += idle;
+                }
+            }
+        }
+        Ok(figures)
+    }
+}
+
+impl Service {
+    /// What a node of `unit` holds, which has to be here: `unit` is this node's, or below it.
+    fn scope_within(&self, unit: Option<&UnitCode>) -> Result<Scope, ServiceError> {
+        let own = self.ledger().scope().clone();
+        let Some(unit) = unit else { return Ok(own) };
+        let asked = Scope::of(unit.path());
+        if own.shared(&asked).as_ref() == Some(&asked) {
+            return Ok(asked);
+        }
+        let ours = &self.0.unit;
+        Err(ServiceError::new(
+            ErrorKind::Usage,
+            text!(
+                "{unit} 不是 {ours} 或其下级",
+                "{unit} is neither {ours} nor below it"
+            ),
+        )
+        .with_hint(Text::new(
+            "本节点只持有本单位及下级的全部",
+            "a node holds all of its own unit and of those below",
+        )))
+    }
+}
+
+impl Handle<Status> for Service {
+    fn handle(&self, call: Status, _: &mut dyn FnMut(Progress)) -> Result<view::Status, ServiceError> {
+        let scope = self.scope_within(call.scope.as_ref())?;
+        let store = self.figures()?;
+        let peers = self.peers();
+        let mut warnings = self.0.notes.clone();
+        if store.forks > 0 {
+            let n = store.forks;
+            warnings.push(text!(
+                "有 {n} 条日志分叉:同一位置有两条签名记录,其后的记录不计",
+                "{n} logs are forked: two signed records for one place; nothing after that counts"
+            ));
+        }
+        let evidence = self.ledger().counts().evidence;
+        if evidence > 0 {
+            warnings.push(text!(
+                "已拒收 {evidence} 件并保留为证据",
+                "{evidence} things were refused and kept as evidence"
+            ));
+        }
+        for peer in &peers {
+            if let Some(skew) = peer.clock_skew_seconds
+                && skew.abs() > SKEW_SECONDS
+            {
+                let id = &peer.peer_id;
+                warnings.push(text!(
+                    "与节点 {id} 的时钟相差 {skew} 秒,请校对",
+                    "the clock of peer {id} differs from ours by {skew} seconds; check both"
+                ));
+            }
+        }
+        let network = self.ledger().network().to_string();
+        let key = self.0.node.public();
+        Ok(view::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            network,
+            unit: unit_view(&self.0.unit),
+            node_key: key.to_string(),
+            peer_id: anjuan_sync::transport::key_peer(anjuan_sync::NodeKey::from_bytes(*key.as_bytes()))
+                .map(|peer| peer.to_string())
+                .unwrap_or_default(),
+            running: self.network().is_some(),
+            addresses: self
+                .network()
+                .map(|network| network.addresses())
+                .unwrap_or_default(),
+            operators: self.own_operators()?,
+            unlocked: self.sessions().list(self.now()),
+            store,
+            digest: self.digest_of(&scope)?,
+            peers,
+            warnings,
+        })
+    }
+}
