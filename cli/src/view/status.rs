@@ -1,0 +1,90 @@
+//! `status`, and what `serve` shows once it answers.
+
+use anjuan_node::kind::kind;
+use anjuan_node::service::view::Status;
+use anjuan_node::text;
+
+use super::page::{Page, plain, toned};
+use super::people::{operators, peers};
+use super::{View, short, unit_name};
+use crate::output::Ink;
+
+impl View for Status {
+    fn lay_out(&self, page: &mut Page<'_>) {
+        let name = unit_name(&self.unit);
+        page.heading(&text!("{name}", "{name}"));
+        let running = if self.running {
+            toned(page.say(&text!("运行中", "running")), Ink::Good)
+        } else {
+            toned(page.say(&text!("未运行", "not running")), Ink::Quiet)
+        };
+        let mut facts = vec![
+            (text!("节点", "node"), running),
+            (text!("版本", "version"), plain(&self.version)),
+            (text!("网络", "network"), plain(&self.network)),
+            (text!("节点号", "peer id"), plain(&self.peer_id)),
+        ];
+        for address in &self.addresses {
+            facts.push((text!("地址", "address"), plain(address)));
+        }
+        for unlocked in &self.unlocked {
+            let (handle, until) = (&unlocked.handle, page.instant(unlocked.until));
+            let shown = page.say(&text!("{handle},至 {until}", "{handle}, until {until}"));
+            facts.push((text!("已解锁", "unlocked"), toned(shown, Ink::Attention)));
+        }
+        page.facts(&facts);
+        store(page, self);
+        page.heading(&text!("对端节点", "Peers"));
+        peers(page, &self.peers);
+        page.heading(&text!("操作员", "Operators"));
+        operators(page, &self.operators);
+        if !self.warnings.is_empty() {
+            page.heading(&text!("注意", "To be looked at"));
+            for warning in &self.warnings {
+                let warning = page.say(warning);
+                page.line(&[plain("  "), toned(warning, Ink::Attention)]);
+            }
+        }
+    }
+}
+
+fn store(page: &mut Page<'_>, status: &Status) {
+    let store = &status.store;
+    page.heading(&text!("存储", "Store"));
+    let documents = store
+        .documents
+        .iter()
+        .map(|(name, number)| {
+            let title = kind(name).map_or_else(|| name.clone(), |kind| page.say(&kind.title()));
+            format!("{title} {number}")
+        })
+        .collect::<Vec<_>>()
+        .join(", ");
+    let mut facts = vec![
+        (text!("文档", "documents"), plain(documents)),
+        (text!("更新", "updates"), plain(store.updates.to_string())),
+        (
+            text!("证书与吊销", "credentials"),
+            plain(store.credentials.to_string()),
+        ),
+        (text!("密封材料", "sealed items"), plain(store.sealed.to_string())),
+        (
+            text!("日志记录", "journal records"),
+            plain(store.journal_records.to_string()),
+        ),
+        (text!("摘要", "digest"), plain(short(&status.digest))),
+    ];
+    for (label, number, ink) in [
+        (text!("等待前序", "waiting"), store.waiting, Ink::Attention),
+        (text!("被拒绝", "refused"), store.refused, Ink::Bad),
+        (text!("分叉日志", "forked logs"), store.forks, Ink::Bad),
+    ] {
+        if number > 0 {
+            facts.push((label, toned(number.to_string(), ink)));
+        }
+    }
+    if let Some(reason) = &store.stopped {
+        facts.push((text!("已停止写入", "writing stopped"), toned(reason, Ink::Bad)));
+    }
+    page.facts(&facts);
+}
