@@ -1,0 +1,367 @@
+//! What the ledger costs, against the least that its work can cost, in the same run.
+//!
+//! **Admission**: cases of 20 updates, each taken in as it comes from a peer, one `Ledger::take` for one
+//! update, not waiting for the disk. Against the strict check of the signature and applying the change to
+//! an Automerge document, nothing else. Aim: at most 1.6 times as much. What the parts take follows.
+//!
+//! **Durable commits**: 16 threads record a message through `Ledger::record`, wait until it is durable, and
+//! record the next. Against 16 threads that append as many bytes to a file and wait for `fdatasync`:
+//! *each* for itself, and *grouped*, as `commit.rs` says. Aim: 0.8 of the better one.
+
+use std::fs::{self, OpenOptions};
+use std::hint::black_box;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use anjuan_node::authority::certificate::CertificateKind;
+use anjuan_node::document::{Document, Expected, actor, change_hash};
+use anjuan_node::ledger::{DocumentKey, Draft, Ledger, check};
+use anjuan_sync::replica::Record;
+use anjuan_sync::{LogEpoch, SignedUpdate, Space};
+use anjuan_tests::world::{
+    NOW, Writer, certify, content, credential, key, message, open, public, registered, root, take,
+};
+use automerge::{Automerge, Change};
+
+const VILLAGE: &str = "450902001001";
+const LENGTH: u64 = 20;
+const THREADS: usize = 16;
+const TURN: Duration = Duration::from_millis(600);
+
+/// Size of a run.
+struct Size {
+    cases: u64,
+    turns: usize,
+}
+
+fn space() -> Space {
+    Space::up("4509/02/001/001".parse().expect("a path"))
+}
+
+/// Not in the system's temporary folder, which may be in memory.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder")
+}
+
+fn ledger(home: &Path) -> (Ledger, Writer) {
+    let (mut ledger, _) = open(home, VILLAGE, LogEpoch::from_bytes([9; 16]));
+    let zhang = certify(
+        &root(),
+        CertificateKind::Operator,
+        public(&key("zhang")),
+        "zhang",
+        VILLAGE,
+    );
+    take(&mut ledger, vec![credential(&zhang)]);
+    (ledger, Writer::new("zhang", &zhang, 1, space()))
+}
+
+/// Microseconds for one of `count`.
+fn timed(count: u64, work: impl FnOnce()) -> f64 {
+    let begun = Instant::now();
+    work();
+    begun.elapsed().as_secs_f64() * 1e6 / count as f64
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn write(writer: &mut Writer, cases: u64) -> Vec<Vec<SignedUpdate>> {
+    (0..cases)
+        .map(|case| {
+            let (key, mut document, update) = writer.create(&registered(case));
+            let mut updates = vec![update];
+            updates.extend((1..LENGTH).map(|n| writer.change(&key, &mut document, &message(n))));
+            updates
+        })
+        .collect()
+}
+
+/// The signature and Automerge alone.
+fn least(updates: &[SignedUpdate]) {
+    let mut document = Automerge::new();
+    for update in updates {
+        let verified = update.clone().verify().expect("signed");
+        let change = Change::from_bytes(verified.get().payload().to_vec()).expect("a change");
+        document.apply_changes([change]).expect("applies");
+    }
+    black_box(document);
+}
+
+fn guarded(updates: &[SignedUpdate], save: bool) {
+    let mut document: Option<Document> = None;
+    let mut own_last = None;
+    for update in updates {
+        let header = update.header();
+        let (space, author, epoch, id) = (header.space(), header.author(), header.epoch(), header.document());
+        let expected = Expected {
+            space,
+            author: &author,
+            epoch: &epoch,
+            document: &id,
+            own_last,
+        };
+        own_last = Some(change_hash(update.payload()));
+        match &mut document {
+            Some(document) => drop(black_box(document.admit(update.payload(), &expected)).expect("admitted")),
+            None => document = Some(Document::open(update.payload(), &expected).expect("opened").0),
+        }
+        if save {
+            black_box(document.as_ref().map(Document::save));
+        }
+    }
+    assert!(document.is_some_and(|document| document.last_of(&actor(
+        &updates[0].header().author(),
+        &updates[0].header().epoch()
+    )) == own_last));
+}
+
+fn admission(size: &Size, line: &mut dyn FnMut(String)) {
+    let mut figures = [const { Vec::new() }; 5];
+    let mut durable = 0;
+    for _ in 0..size.turns {
+        let home = folder();
+        let (mut ledger, mut writer) = ledger(home.path());
+        let cases = write(&mut writer, size.cases);
+        let count = size.cases * LENGTH;
+        let before = ledger.counts().updates;
+        let mut rng = rand::rng();
+        let parts = [
+            timed(count, || cases.iter().for_each(|case| least(case))),
+            timed(count, || {
+                for update in cases.iter().flatten() {
+                    let (taken, _) = ledger
+                        .take(check(vec![Record::Update(update.clone())], &mut rng))
+                        .expect("taken");
+                    black_box(taken);
+                }
+            }),
+            timed(count, || {
+                for update in cases.iter().flatten() {
+                    black_box(update.clone().verify().expect("signed"));
+                }
+            }),
+            timed(count, || cases.iter().for_each(|case| guarded(case, false))),
+            timed(count, || cases.iter().for_each(|case| guarded(case, true))),
+        ];
+        ledger.barrier().expect("taken").wait().expect("durable");
+        durable += ledger.counts().updates - before;
+        for (figures, part) in figures.iter_mut().zip(parts) {
+            figures.push(part);
+        }
+    }
+    assert_eq!(durable, size.cases * LENGTH * size.turns as u64);
+    let [least, admitted, verify, guarded, saved] = figures.map(median);
+    line(format!("admission of one update, µs, median of {}", size.turns));
+    line(format!("  signature and Automerge alone  {least:>8.1}"));
+    line(format!(
+        "  Ledger::take                   {admitted:>8.1}   ratio {:.2} (aim 1.60)",
+        admitted / least
+    ));
+    line(format!("    of it: signature             {verify:>8.1}"));
+    line(format!("           guard and Automerge   {guarded:>8.1}"));
+    line(format!(
+        "           saving the document   {:>8.1}",
+        saved - guarded
+    ));
+    line(format!(
+        "           the rest              {:>8.1}",
+        admitted - verify - saved
+    ));
+}
+
+/// Runs `commit` in all threads for a while; gives commits a second.
+fn measure(commit: impl Fn(usize) + Sync) -> f64 {
+    let (stop, commits) = (AtomicBool::new(false), AtomicU64::new(0));
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (stop, commits, commit) = (&stop, &commits, &commit);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    commit(thread);
+                    commits.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        std::thread::sleep(TURN);
+        stop.store(true, Ordering::Relaxed);
+    });
+    commits.into_inner() as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// The case a thread writes to, and how much it has written there.
+type Open = Mutex<(Option<DocumentKey>, u64)>;
+
+fn recorded(home: &Path) -> f64 {
+    let (ledger, writer) = ledger(home);
+    let ledger = Mutex::new(ledger);
+    let open: Vec<Open> = (0..THREADS).map(|_| Open::default()).collect();
+    let fresh = LogEpoch::from_bytes([3; 16]);
+    measure(|thread| {
+        let mut mine = open[thread].lock().expect("its own");
+        if mine.1 == LENGTH {
+            *mine = (None, 0);
+        }
+        let event = match &mine.0 {
+            Some(_) => message(mine.1),
+            None => registered(thread as u64),
+        };
+        let draft = Draft {
+            kind: "case".into(),
+            space: space(),
+            document: mine.0.clone(),
+            content: content(&event),
+        };
+        let (recorded, durable) = ledger
+            .lock()
+            .expect("not poisoned")
+            .record(
+                &draft,
+                writer.certified.id(),
+                &writer.key,
+                NOW,
+                fresh,
+                |_, _, _| Ok(()),
+            )
+            .expect("recorded");
+        durable.wait().expect("durable");
+        *mine = (Some(recorded.document), mine.1 + 1);
+    })
+}
+
+fn raw_each(folder: &Path, bytes: &[u8]) -> f64 {
+    let path = folder.join("each");
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .expect("made");
+    let lock = Mutex::new(());
+    measure(|_| {
+        let held = lock.lock().expect("not poisoned");
+        (&file).write_all(bytes).expect("written");
+        drop(held);
+        file.sync_data().expect("synced");
+    })
+}
+
+#[derive(Default)]
+struct Group {
+    pending: Vec<u8>,
+    taken: u64,
+    durable: u64,
+    leading: bool,
+}
+
+fn raw_grouped(folder: &Path, bytes: &[u8]) -> f64 {
+    let path = folder.join("grouped");
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .expect("made");
+    let (group, synced) = (Mutex::new(Group::default()), Condvar::new());
+    measure(|_| {
+        let mut state = group.lock().expect("not poisoned");
+        state.pending.extend_from_slice(bytes);
+        state.taken += 1;
+        let mine = state.taken;
+        while state.durable < mine {
+            if state.leading {
+                state = synced.wait(state).expect("not poisoned");
+                continue;
+            }
+            state.leading = true;
+            let (bytes, upto) = (std::mem::take(&mut state.pending), state.taken);
+            drop(state);
+            (&file).write_all(&bytes).expect("written");
+            file.sync_data().expect("synced");
+            state = group.lock().expect("not poisoned");
+            state.leading = false;
+            state.durable = upto;
+            synced.notify_all();
+        }
+    })
+}
+
+/// What `Ledger::record` takes alone, not waiting for the disk: no more commits than that leaves room for.
+fn recording(home: &Path, cases: u64) -> f64 {
+    let (mut ledger, writer) = ledger(home);
+    let fresh = LogEpoch::from_bytes([3; 16]);
+    timed(cases * LENGTH, || {
+        for case in 0..cases {
+            let mut document = None;
+            for n in 0..LENGTH {
+                let event = if n == 0 { registered(case) } else { message(n) };
+                let draft = Draft {
+                    kind: "case".into(),
+                    space: space(),
+                    document: document.clone(),
+                    content: content(&event),
+                };
+                let (recorded, _) = ledger
+                    .record(
+                        &draft,
+                        writer.certified.id(),
+                        &writer.key,
+                        NOW,
+                        fresh,
+                        |_, _, _| Ok(()),
+                    )
+                    .expect("recorded");
+                document = Some(recorded.document);
+            }
+        }
+    })
+}
+
+fn commits(size: &Size, line: &mut dyn FnMut(String)) {
+    let home = folder();
+    let (_, mut writer) = ledger(home.path());
+    let some = write(&mut writer, 1);
+    let length = some[0].iter().map(|update| update.encode().len()).sum::<usize>() / LENGTH as usize;
+    let bytes = vec![0x5a; length];
+    let mut figures = [const { Vec::new() }; 3];
+    for _ in 0..size.turns {
+        let folder = folder();
+        fs::create_dir_all(folder.path()).expect("made");
+        figures[0].push(recorded(folder.path()));
+        figures[1].push(raw_each(folder.path(), &bytes));
+        figures[2].push(raw_grouped(folder.path(), &bytes));
+    }
+    let [recorded, each, grouped] = figures.map(median);
+    let alone = recording(folder().path(), size.cases);
+    line(format!(
+        "durable commits a second, {THREADS} threads, {length} bytes each, median of {}",
+        size.turns
+    ));
+    line(format!("  raw, each for itself           {each:>8.0}"));
+    line(format!("  raw, grouped                   {grouped:>8.0}"));
+    line(format!(
+        "  Ledger::record                 {recorded:>8.0}   ratio {:.2} (aim 0.80)",
+        recorded / each.max(grouped)
+    ));
+    line(format!(
+        "  Ledger::record alone takes     {alone:>8.1} µs: at most {:.0} a second",
+        1e6 / alone
+    ));
+}
+
+fn main() {
+    // `cargo test --benches` only wants to know that it runs.
+    let size = if std::env::args().any(|argument| argument == "--bench") {
+        Size { cases: 50, turns: 5 }
+    } else {
+        Size { cases: 2, turns: 1 }
+    };
+    let mut out = std::io::stdout().lock();
+    let mut line = |text: String| writeln!(out, "{text}").expect("printed");
+    admission(&size, &mut line);
+    commits(&size, &mut line);
+}

@@ -1,0 +1,8 @@
+//! Stories with the real program: four nodes of Yulin as processes of their own.
+
+mod bad_input;
+mod by_files;
+mod damaged;
+mod four_nodes;
+mod one_home;
+mod particulars;
