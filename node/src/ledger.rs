@@ -8,6 +8,7 @@
 //! waits for the [`Durable`] that a change returns after letting the lock go.
 
 mod admission;
+mod cases;
 mod commit;
 mod document_state;
 mod fork;
@@ -19,10 +20,9 @@ mod projection;
 mod query;
 mod replica;
 mod sealed;
-mod staged;
 mod verify;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +33,7 @@ use anjuan_sync::{NetworkId, Scope, SignedUpdate};
 use lru::LruCache;
 use minicbor::{Decode, Encode};
 
+use self::cases::Cases;
 pub use self::commit::{Draft, RecordError, Recorded};
 use self::document_state::DocumentState;
 pub use self::incoming::{Checked, Outcome, Taken, check};
@@ -46,10 +47,12 @@ use crate::epoch::Epochs;
 use crate::journal::{AppendError, Journal, Kind, OpenError, ReadError, Stopped, Ticket};
 use crate::kind::Projection;
 use crate::particulars::{Keystore, KeystoreError};
-use crate::store::{CaseStore, StoreError};
+use crate::store::StoreError;
 
 /// Documents kept open at a time. An open document takes some 30 KB.
 const OPEN_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(512).expect("not zero");
+/// Projections kept at a time. One takes some 10 KB.
+const PROJECTIONS: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 
 /// What kind of thing a frame of the journal holds. The numbers are on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,11 +156,11 @@ pub struct Ledger {
     journal: Journal,
     /// The position that the next frame gets; those not synced yet are before it, too.
     next: u64,
-    store: CaseStore,
+    cases: Cases,
     keystore: Keystore,
     documents: LruCache<DocumentKey, DocumentState>,
     /// What documents come to, for those asked about since they last changed.
-    projections: HashMap<DocumentKey, Arc<Projection>>,
+    projections: LruCache<DocumentKey, Arc<Projection>>,
     waiting: Waiting,
     /// Updates appended but perhaps not synced yet: the journal reads back durable frames only.
     recent: BTreeMap<u64, SignedUpdate>,
@@ -242,5 +245,17 @@ impl Ledger {
     /// Why nothing is acknowledged at present.
     pub fn stopped(&self) -> Option<Stopped> {
         self.journal.stopped()
+    }
+}
+
+impl Drop for Ledger {
+    /// Writes the case store, so that the next start has nothing to take in again.
+    fn drop(&mut self) {
+        if self.is_ahead || std::thread::panicking() {
+            return;
+        }
+        if let Err(error) = self.write_cases() {
+            tracing::warn!(%error, "the case store is not level with the journal; it is at the next start");
+        }
     }
 }

@@ -10,17 +10,13 @@ use anjuan_sync::{Head, LogId, LogState, SignatureVerified, SignedHeader, Signed
 use super::document_state::{DocumentState, Payloads};
 use super::fork::{fork_bytes, read_fork};
 use super::incoming::{Checked, One, Outcome, Taken};
-use super::index::{
-    DocumentKey, DocumentRecord, LogEntry, Place, Table, decode, encode, log_entry_key, log_key, space_key,
-};
+use super::index::{DocumentKey, LogEntry, Table, encode, log_entry_key, log_key, space_key};
 use super::sealed::sync_id;
-use super::staged::Staged;
 use super::{Durable, FrameKind, Ledger, LedgerError};
 use crate::authority::credentials::{AuthorError, Offered};
 use crate::epoch;
 use crate::journal::{Frame, Kind};
 use crate::particulars::{Offered as SealedOffered, SealedItem, VerifiedItem};
-use crate::store::Reflects;
 
 /// Evidence kept at most: pieces, and bytes in all. A peer that sends more of it is told apart by then.
 const MAX_EVIDENCE: (u64, u64) = (1_000, 8 * 1024 * 1024);
@@ -50,12 +46,12 @@ impl Ledger {
     }
 }
 
-/// One round of taking in: frames for the journal, changes to the store, documents touched.
+/// One round of taking in: frames for the journal, documents touched. A round that fails half-way leaves the
+/// ledger ahead of its journal, and everything in memory is read anew before the next.
 pub(super) struct Intake<'l> {
     ledger: &'l mut Ledger,
     start: u64,
     frames: Vec<(Kind, Vec<u8>)>,
-    staged: Staged,
     touched: BTreeMap<DocumentKey, DocumentState>,
     rebuild: BTreeSet<DocumentKey>,
     recent: BTreeMap<u64, SignedUpdate>,
@@ -83,7 +79,6 @@ impl<'l> Intake<'l> {
             start: ledger.next,
             ledger,
             frames: Vec::new(),
-            staged: Staged::default(),
             touched: BTreeMap::new(),
             rebuild: BTreeSet::new(),
             recent: BTreeMap::new(),
@@ -250,28 +245,14 @@ impl<'l> Intake<'l> {
         self.set_log(&log, state);
         self.ledger.order.push(header.space(), position);
         self.ledger.counts.updates += 1;
-        let place = encode(&Place {
-            position,
+        let entry = encode(&LogEntry {
             id: update.id(),
-            document: document.clone(),
+            position,
+            document: header.document(),
         });
-        self.staged.put(Table::Head, log_key(&log), encode(&state));
-        self.staged.put(
-            Table::Log,
-            log_entry_key(&log, header.seq()),
-            encode(&LogEntry {
-                id: update.id(),
-                position,
-                document: header.document(),
-            }),
-        );
-        self.staged
-            .put(Table::Update, update.id().as_bytes().to_vec(), place);
-        self.staged.put(
-            Table::Order,
-            position.to_be_bytes().to_vec(),
-            space_key(header.space()),
-        );
+        let cases = &mut self.ledger.cases;
+        cases.put(Table::Head, log_key(&log), encode(&state));
+        cases.put(Table::Log, log_entry_key(&log, header.seq()), entry);
 
         self.recent.insert(position, update.clone());
         self.touch(&document)?;
@@ -293,21 +274,14 @@ impl<'l> Intake<'l> {
                     .load_document(key)?
                     .unwrap_or_else(|| DocumentState::new(key.clone())),
             };
-            self.ledger.projections.remove(key);
+            self.ledger.projections.pop(key);
             self.touched.insert(key.clone(), state);
         }
         Ok(())
     }
 
     fn stored_id(&self, log: &LogId, seq: u64) -> Result<Option<UpdateId>, LedgerError> {
-        Ok(self.log_entry(log, seq)?.map(|entry| entry.id))
-    }
-
-    fn log_entry(&self, log: &LogId, seq: u64) -> Result<Option<LogEntry>, LedgerError> {
-        let value = self
-            .staged
-            .get(&self.ledger.store, Table::Log, &log_entry_key(log, seq))?;
-        value.map(|bytes| decode(&bytes)).transpose()
+        Ok(self.ledger.log_entry(log, seq)?.map(|entry| entry.id))
     }
 
     fn take_fork(&mut self, pair: [SignedHeader; 2]) -> Result<Outcome, LedgerError> {
@@ -348,11 +322,11 @@ impl<'l> Intake<'l> {
         offered: Vec<SignedHeader>,
     ) -> Result<(), LedgerError> {
         let mut candidates = offered;
-        if let Some(bytes) = self.staged.get(&self.ledger.store, Table::Fork, &log_key(log))? {
+        if let Some(bytes) = self.ledger.cases.get(Table::Fork, &log_key(log))? {
             let broken = |what| LedgerError::Frame { position: 0, what };
             candidates.extend(read_fork(&bytes).map_err(broken)?);
         }
-        if let Some(entry) = self.log_entry(log, seq)? {
+        if let Some(entry) = self.ledger.log_entry(log, seq)? {
             let source = Source {
                 ledger: self.ledger,
                 recent: &self.recent,
@@ -374,15 +348,12 @@ impl<'l> Intake<'l> {
         self.set_log(log, state);
         self.ledger.order.push(&log.space, position);
         self.ledger.waiting.forget(log, seq..=u64::MAX);
-        self.staged.put(Table::Fork, log_key(log), bytes);
-        self.staged.put(Table::Head, log_key(log), encode(&state));
-        self.staged.put(
-            Table::Order,
-            position.to_be_bytes().to_vec(),
-            space_key(&log.space),
-        );
+        let cases = &mut self.ledger.cases;
+        cases.put(Table::Fork, log_key(log), bytes);
+        cases.put(Table::Head, log_key(log), encode(&state));
+        cases.put(Table::Order, position.to_be_bytes().to_vec(), space_key(&log.space));
         let mut at = seq;
-        while let Some(entry) = self.log_entry(log, at)? {
+        while let Some(entry) = self.ledger.log_entry(log, at)? {
             self.rebuild.insert(DocumentKey {
                 space: log.space.clone(),
                 id: entry.document,
@@ -407,10 +378,9 @@ impl<'l> Intake<'l> {
                         .blobs_mut(BlobKind::Credential)
                         .put(&one.path, id);
                     self.ledger.order.push(&space, position);
-                    self.staged
-                        .put(Table::Credential, one.id.as_bytes().to_vec(), bytes);
-                    self.staged
-                        .put(Table::Order, position.to_be_bytes().to_vec(), space_key(&space));
+                    let cases = &mut self.ledger.cases;
+                    cases.put(Table::Credential, one.id.as_bytes().to_vec(), bytes);
+                    cases.put(Table::Order, position.to_be_bytes().to_vec(), space_key(&space));
                 }
                 // A revocation may change what counts anywhere below it.
                 self.ledger.projections.clear();
@@ -477,7 +447,7 @@ impl<'l> Intake<'l> {
         self.ledger.counts.evidence_bytes += bytes as u64;
     }
 
-    /// Rebuilds what a fork changed, writes journal and store, and puts the documents back.
+    /// Rebuilds what a fork changed, writes the journal, and puts the documents back.
     pub(super) fn finish(mut self) -> Result<(Vec<DocumentKey>, Durable), LedgerError> {
         for key in std::mem::take(&mut self.rebuild) {
             self.touch(&key)?;
@@ -487,17 +457,6 @@ impl<'l> Intake<'l> {
                 recent: &self.recent,
             };
             state.rebuild(|held| self.ledger.is_past_fork(&key.space, held), &source)?;
-        }
-        for (key, state) in &self.touched {
-            let record: &DocumentRecord = &state.record;
-            self.staged.put(Table::Document, key.to_key(), encode(record));
-            let saved = state.document().map(crate::document::Document::save);
-            self.staged
-                .put(Table::Saved, key.to_key(), saved.unwrap_or_default());
-        }
-        if !self.frames.is_empty() {
-            self.staged
-                .put(Table::Counts, Vec::new(), encode(&self.ledger.counts));
         }
         let end = self.start + self.frames.len() as u64;
         let ticket = if self.replay || self.frames.is_empty() {
@@ -513,18 +472,17 @@ impl<'l> Intake<'l> {
             Some(ticket)
         };
         self.ledger.digests.settle();
-        let reflects = Reflects {
-            journal: self.ledger.journal.id(),
-            position: end,
-        };
-        self.staged.apply(&self.ledger.store, reflects)?;
         let touched = self.touched.keys().cloned().collect();
-        for (key, state) in self.touched {
-            self.ledger.documents.put(key, state);
+        for (key, mut state) in self.touched {
+            state.is_written = false;
+            self.ledger.keep_open(key, state)?;
         }
         self.ledger.next = end;
         let durable = self.ledger.journal.end();
         self.ledger.recent = self.ledger.recent.split_off(&durable);
+        if self.ledger.cases.is_full() {
+            self.ledger.write_cases()?;
+        }
         Ok((touched, Durable(ticket)))
     }
 }

@@ -121,12 +121,14 @@ impl Ledger {
             ..log
         };
         let actor = actor(&author, &log.epoch);
-        let (document, payload) = match &draft.document {
+        let (document, payload, is_last) = match &draft.document {
             Some(key) => {
                 let state = self.documents.peek(key).and_then(DocumentState::document);
                 let document = state.ok_or_else(|| RecordError::NoDocument(key.clone()))?;
-                let (_, payload, _) = document.change(&actor, &draft.content)?;
-                (key.clone(), payload)
+                let (_, payload, said) = document.change(&actor, &draft.content)?;
+                // On top of all there is; a document with very many heads is not all taken up at once.
+                let is_last = said.deps.len() == document.heads().len();
+                (key.clone(), payload, is_last)
             }
             None => {
                 let (_, payload, _) = Document::create(kind.name(), &actor, &draft.content)?;
@@ -137,6 +139,7 @@ impl Ledger {
                         id,
                     },
                     payload,
+                    true,
                 )
             }
         };
@@ -152,6 +155,10 @@ impl Ledger {
             return Err(RecordError::Update(format!(
                 "the ledger did not take its own update: {taken:?}"
             )));
+        }
+        if is_last {
+            // Judged as what it turned out to be, so what was folded for that is what it comes to.
+            self.projections.put(document.clone(), Arc::new(projected));
         }
         let projection = self
             .projection(&document)?

@@ -24,6 +24,8 @@ pub(super) trait Payloads {
 pub(super) struct DocumentState {
     pub(super) key: DocumentKey,
     pub(super) record: DocumentRecord,
+    /// Has the case store what is here?
+    pub(super) is_written: bool,
     document: Option<Document>,
     extracted: HashMap<ChangeHash, Arc<Extracted>>,
     /// Where the update stands that brought a change first, signed by the change's own author. Those that
@@ -37,6 +39,7 @@ impl DocumentState {
         Self {
             key,
             record: DocumentRecord::default(),
+            is_written: false,
             document: None,
             extracted: HashMap::new(),
             place: HashMap::new(),
@@ -67,6 +70,7 @@ impl DocumentState {
         fits.then_some(Self {
             key,
             record,
+            is_written: true,
             document,
             extracted,
             place,

@@ -18,9 +18,7 @@ pub(crate) enum Table {
     Head = 2,
     /// Log, sequence number → [`LogEntry`].
     Log = 3,
-    /// Update id → [`Place`].
-    Update = 4,
-    /// Journal position → key of the space that the frame belongs to.
+    /// Journal position of a credential or a fork → key of the space that it belongs to.
     Order = 5,
     /// Document → [`DocumentRecord`].
     Document = 6,
@@ -34,11 +32,10 @@ pub(crate) enum Table {
 
 impl Table {
     /// Every table.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Credential,
         Self::Head,
         Self::Log,
-        Self::Update,
         Self::Order,
         Self::Document,
         Self::Saved,
@@ -153,18 +150,6 @@ pub(crate) struct LogEntry {
     pub(crate) position: u64,
     #[n(2)]
     pub(crate) document: DocumentId,
-}
-
-/// Where an update is.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub(crate) struct Place {
-    #[n(0)]
-    pub(crate) position: u64,
-    #[n(1)]
-    pub(crate) id: UpdateId,
-    #[n(2)]
-    pub(crate) document: DocumentKey,
 }
 
 /// Two signed headers for one place of a log.

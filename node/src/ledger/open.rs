@@ -1,6 +1,6 @@
 //! Opening a ledger: the journal first, then the case store against it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,24 +11,23 @@ use anjuan_sync::{LogEpoch, LogState, Scope};
 use lru::LruCache;
 
 use super::admission::Intake;
-use super::index::{Table, decode, read_log_key, read_space};
+use super::index::{LogEntry, Table, decode, read_log_key, read_space};
+use super::cases::Cases;
 use super::order::Order;
-use super::{Counts, FrameKind, Ledger, LedgerError, OPEN_DOCUMENTS};
+use super::{Counts, FrameKind, Ledger, LedgerError, OPEN_DOCUMENTS, PROJECTIONS};
 use crate::authority::certificate::Certified;
 use crate::authority::credentials::Credentials;
 use crate::epoch::{self, Opened};
 use crate::files::Disk;
 use crate::journal::{self, Journal, Recovery};
 use crate::particulars::Keystore;
-use crate::store::{Batch, CaseStore, Opened as StoreOpened};
+use crate::store::{CaseStore, Opened as StoreOpened};
 use crate::text;
 use crate::text::Text;
 use crate::unit::UnitCode;
 
 /// Frames taken back in at a time while the store is rebuilt.
 const REPLAY_STEP: u64 = 2_000;
-/// Records deleted at a time before that.
-const CLEAR_STEP: usize = 2_000;
 
 /// What opening found.
 #[derive(Clone, Debug, Default)]
@@ -95,10 +94,10 @@ impl Ledger {
             order: Order::default(),
             next: journal.end(),
             journal,
-            store,
+            cases: Cases::new(store),
             keystore,
             documents: LruCache::new(OPEN_DOCUMENTS),
-            projections: HashMap::new(),
+            projections: LruCache::new(PROJECTIONS),
             waiting: Waiting::default(),
             recent: BTreeMap::new(),
             counts: Counts::default(),
@@ -119,7 +118,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let end = self.journal.end();
         self.next = end;
-        let reflects = self.store.reflects();
+        let reflects = self.cases.reflects();
         let mut from = reflects.map_or(0, |reflects| reflects.position);
         let ours = reflects.is_none_or(|reflects| reflects.journal == self.journal.id());
         if ours && from > end {
@@ -190,16 +189,7 @@ impl Ledger {
 
     /// Forgets everything read from the store, and empties it.
     fn clear(&mut self) -> Result<(), LedgerError> {
-        for table in Table::ALL {
-            let keys = scan(&self.store, table)?;
-            for some in keys.chunks(CLEAR_STEP) {
-                let mut batch = Batch::new();
-                for (key, _) in some {
-                    batch.delete(table.into(), key);
-                }
-                self.store.apply(batch)?;
-            }
-        }
+        self.cases.clear()?;
         self.forget()
     }
 
@@ -214,6 +204,7 @@ impl Ledger {
         self.digests = Digests::new();
         self.digest_credentials();
         self.order = Order::default();
+        self.cases.forget();
         self.documents.clear();
         self.projections.clear();
         self.waiting = Waiting::default();
@@ -239,14 +230,14 @@ impl Ledger {
             position,
             what: what.to_owned(),
         };
-        let counts = self.store.get(Table::Counts.into(), &[])?;
+        let counts = self.cases.get(Table::Counts, &[])?;
         self.counts = decode(&counts.ok_or_else(|| broken("the figures are missing"))?)?;
-        let credentials = scan(&self.store, Table::Credential)?;
+        let credentials = self.cases.scan(Table::Credential, &[])?;
         for (_, bytes) in &credentials {
             let _ = self.credentials.offer(bytes);
         }
         self.digest_credentials();
-        for (key, value) in scan(&self.store, Table::Head)? {
+        for (key, value) in self.cases.scan(Table::Head, &[])? {
             let log = read_log_key(&key).ok_or_else(|| broken("a key of the table of heads"))?;
             let state: LogState = decode(&value)?;
             let item = LogItem {
@@ -257,11 +248,21 @@ impl Ledger {
             self.digests.logs_mut(log.space.reach).put(&log.space.unit, item);
             self.logs.restore(log, state);
         }
-        for (key, value) in scan(&self.store, Table::Order)? {
+        let mut order = Vec::new();
+        for (key, value) in self.cases.scan(Table::Order, &[])? {
             let at = key.as_slice().try_into().map(u64::from_be_bytes);
             let at = at.map_err(|_| broken("a key of the order of acceptance"))?;
             let (space, _) =
                 read_space(&value).ok_or_else(|| broken("a space in the order of acceptance"))?;
+            order.push((at, space));
+        }
+        for (key, value) in self.cases.scan(Table::Log, &[])? {
+            let (space, _) = read_space(&key).ok_or_else(|| broken("a key of the table of logs"))?;
+            let entry: LogEntry = decode(&value)?;
+            order.push((entry.position, space));
+        }
+        order.sort_unstable_by_key(|(at, _)| *at);
+        for (at, space) in order {
             self.order.push(&space, at);
         }
         self.check_last(position)
@@ -317,11 +318,4 @@ fn recovery_notes(recovery: &Recovery) -> Vec<Text> {
         ));
     }
     notes
-}
-
-/// A key of the case store and its value.
-type Stored = (Vec<u8>, Vec<u8>);
-
-fn scan(store: &CaseStore, table: Table) -> Result<Vec<Stored>, LedgerError> {
-    Ok(store.scan_prefix(table.into(), &[]).collect::<Result<_, _>>()?)
 }

@@ -1,16 +1,18 @@
 //! What is asked of documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anjuan_sync::{Head, Header, LogId, LogState, Reach, Space};
 
 use super::document_state::{DocumentState, Payloads};
-use super::index::{DocumentKey, DocumentRecord, Held, Standing, Table, decode};
+use super::cases::Cases;
+use super::index::{DocumentKey, DocumentRecord, Held, Standing, Table, decode, encode};
 use super::projection::{history, project};
 use super::{Ledger, LedgerError};
 use crate::document::Extracted;
 use crate::kind::{History, Projection};
+use crate::store::Reflects;
 
 /// One stored update of a document with all that is known of it.
 #[derive(Clone, Debug)]
@@ -49,13 +51,13 @@ impl Ledger {
 
     /// Reads a document from the case store; one that does not fit together is rebuilt from the journal.
     pub(super) fn load_document(&self, key: &DocumentKey) -> Result<Option<DocumentState>, LedgerError> {
-        let Some(record) = self.store.get(Table::Document.into(), &key.to_key())? else {
+        let Some(record) = self.cases.get(Table::Document, &key.to_key())? else {
             return Ok(None);
         };
         let record: DocumentRecord = decode(&record)?;
         let saved = self
-            .store
-            .get(Table::Saved.into(), &key.to_key())?
+            .cases
+            .get(Table::Saved, &key.to_key())?
             .filter(|saved| !saved.is_empty());
         if let Some(state) = DocumentState::load(key.clone(), record.clone(), saved.as_deref()) {
             return Ok(Some(state));
@@ -78,13 +80,41 @@ impl Ledger {
         Ok(state)
     }
 
+    /// Keeps a document open, and notes for the case store what it pushes out.
+    pub(super) fn keep_open(&mut self, key: DocumentKey, state: DocumentState) -> Result<(), LedgerError> {
+        if let Some((_, mut out)) = self.documents.push(key, state) {
+            note(&mut self.cases, &mut out);
+        }
+        Ok(())
+    }
+
+    /// Writes to the case store what it lacks of the journal.
+    ///
+    /// # Errors
+    /// When journal or store fail; then what the store lacks is taken in again from the journal later.
+    pub fn write_cases(&mut self) -> Result<(), LedgerError> {
+        if self.cases.reflects().is_some_and(|reflects| reflects.position == self.next) {
+            return Ok(());
+        }
+        // The store must never be ahead of the journal.
+        self.barrier()?.wait()?;
+        for (_, state) in &mut self.documents {
+            note(&mut self.cases, state);
+        }
+        self.cases.put(Table::Counts, Vec::new(), encode(&self.counts));
+        self.cases.write(Reflects {
+            journal: self.journal.id(),
+            position: self.next,
+        })
+    }
+
     /// Opens a document, if anything of it is stored.
     pub(super) fn open_document(&mut self, key: &DocumentKey) -> Result<Option<&DocumentState>, LedgerError> {
         if self.documents.get(key).is_none() {
             let Some(state) = self.load_document(key)? else {
                 return Ok(None);
             };
-            self.documents.put(key.clone(), state);
+            self.keep_open(key.clone(), state)?;
         }
         Ok(self.documents.peek(key))
     }
@@ -95,12 +125,27 @@ impl Ledger {
             Reach::Up => b"u",
             Reach::Down => b"d",
         };
-        let mut keys = Vec::new();
-        for item in self.store.scan_prefix(Table::Document.into(), prefix) {
-            let (key, _) = item?;
-            keys.extend(DocumentKey::from_key(&key));
+        let stored = self.cases.scan(Table::Document, prefix)?;
+        let mut keys: BTreeSet<_> = stored
+            .iter()
+            .filter_map(|(key, _)| DocumentKey::from_key(key))
+            .collect();
+        let open = self.documents.iter().map(|(key, _)| key);
+        keys.extend(open.filter(|key| key.space.reach == reach).cloned());
+        Ok(keys.into_iter().collect())
+    }
+
+    /// Every document with what is stored of it.
+    pub(super) fn records(&self) -> Result<BTreeMap<DocumentKey, DocumentRecord>, LedgerError> {
+        let mut records = BTreeMap::new();
+        for (key, record) in self.cases.scan(Table::Document, &[])? {
+            if let Some(key) = DocumentKey::from_key(&key) {
+                records.insert(key, decode(&record)?);
+            }
         }
-        Ok(keys)
+        let open = self.documents.iter();
+        records.extend(open.map(|(key, state)| (key.clone(), state.record.clone())));
+        Ok(records)
     }
 
     /// What a document comes to; `None` where nothing of it is stored, its creating change is missing, or
@@ -117,7 +162,7 @@ impl Ledger {
             return Ok(None);
         };
         let projection = Arc::new(projection);
-        self.projections.insert(key.clone(), Arc::clone(&projection));
+        self.projections.put(key.clone(), Arc::clone(&projection));
         Ok(Some(projection))
     }
 
@@ -183,4 +228,14 @@ impl Ledger {
         };
         Ok(Some(self.update_at(entry.position)?.header().clone()))
     }
+}
+
+/// Notes a document for the case store, if it changed since.
+fn note(cases: &mut Cases, state: &mut DocumentState) {
+    if std::mem::replace(&mut state.is_written, true) {
+        return;
+    }
+    let saved = state.document().map(crate::document::Document::save);
+    cases.put(Table::Document, state.key.to_key(), encode(&state.record));
+    cases.put(Table::Saved, state.key.to_key(), saved.unwrap_or_default());
 }

@@ -18,7 +18,7 @@ impl From<LedgerError> for ReplicaError {
 
 impl Ledger {
     pub(super) fn log_entry(&self, log: &LogId, seq: u64) -> Result<Option<LogEntry>, LedgerError> {
-        let value = self.store.get(Table::Log.into(), &log_entry_key(log, seq))?;
+        let value = self.cases.get(Table::Log, &log_entry_key(log, seq))?;
         value.map(|bytes| decode(&bytes)).transpose()
     }
 
@@ -165,10 +165,7 @@ impl Replica for Ledger {
         }
         if let LogState::Forked { seq, .. } = state
             && *seq <= to
-            && let Some(pair) = self
-                .store
-                .get(Table::Fork.into(), &log_key(log))
-                .map_err(LedgerError::from)?
+            && let Some(pair) = self.cases.get(Table::Fork, &log_key(log))?
         {
             records.push(Record::Fork(Box::new(read_fork(&pair).map_err(ReplicaError)?)));
         }

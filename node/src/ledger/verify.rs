@@ -7,7 +7,6 @@ use anjuan_sync::verify::verify_all;
 use anjuan_sync::{LogId, SignedUpdate, UpdateId};
 
 use super::fork::read_fork;
-use super::index::{DocumentKey, DocumentRecord, Table, decode};
 use super::query::Told;
 use super::{FrameKind, Ledger, LedgerError};
 use crate::authority::credentials::{Credentials, Offered};
@@ -56,7 +55,7 @@ impl Ledger {
     /// frames and documents done, and in all.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, LedgerError> {
         let end = self.journal.end();
-        let documents = scan_documents(self)?;
+        let documents = self.records()?;
         let total = end + documents.len() as u64;
         let root = self.credentials.root().as_ref().clone();
         let credentials = Credentials::new(root).map_err(|error| LedgerError::Frame {
@@ -137,7 +136,7 @@ impl Ledger {
     /// How many stored updates do not count, by why.
     pub fn not_counting(&mut self) -> Result<BTreeMap<String, u64>, LedgerError> {
         let mut counts = BTreeMap::new();
-        for (key, _) in scan_documents(self)? {
+        for (key, _) in self.records()? {
             let Some((_, told)) = self.told(&key)? else {
                 continue;
             };
@@ -169,17 +168,6 @@ fn not_counting_name(told: &Told, verdicts: Option<&[Verdict]>) -> Option<&'stat
             Verdict::Unknown => Some("unknown"),
         },
     }
-}
-
-fn scan_documents(ledger: &Ledger) -> Result<Vec<(DocumentKey, DocumentRecord)>, LedgerError> {
-    let mut documents = Vec::new();
-    for item in ledger.store.scan_prefix(Table::Document.into(), &[]) {
-        let (key, value) = item?;
-        if let Some(key) = DocumentKey::from_key(&key) {
-            documents.push((key, decode(&value)?));
-        }
-    }
-    Ok(documents)
 }
 
 impl Check {
