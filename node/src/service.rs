@@ -29,6 +29,7 @@ pub use error::{ErrorKind, ServiceError};
 
 use self::signing::Sessions;
 use crate::enrol::TicketBook;
+use crate::files::Disk;
 use crate::home::Home;
 use crate::keys::{KdfCost, KeyStore, NodeKey};
 use crate::ledger::{Ledger, Opening};
@@ -97,7 +98,8 @@ impl Service {
             home: folder,
             root: home.root()?,
             unit: &unit,
-            cache_bytes: u64::from(home.config().cache_mib) << 20,
+            files: Arc::new(Disk),
+            cache_bytes: Some(u64::from(home.config().cache_mib) << 20),
             fresh: fresh_epoch(),
         };
         let (mut ledger, report) =

@@ -365,7 +365,10 @@ fn main() {
     let mut out = std::io::stdout().lock();
     let mut line = |text: String| writeln!(out, "{text}").expect("printed");
     // Names of parts choose them; none, all.
-    let named: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let named: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
     let is_chosen = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
     if is_chosen("admission") {
         admission(&size, &mut line);

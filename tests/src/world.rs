@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anjuan_node::authority::certificate::{CertificateKind, Certified, Issue};
 use anjuan_node::authority::role::Role;
 use anjuan_node::document::{Document, actor, document_id};
+use anjuan_node::files::Disk;
 use anjuan_node::kind::Content;
 use anjuan_node::ledger::{DocumentKey, Ledger, OpenReport, Opening, Taken, check};
 use anjuan_sync::id::ItemId;
@@ -84,7 +85,8 @@ pub fn open(home: &FilePath, unit: &str, fresh: LogEpoch) -> (Ledger, OpenReport
         home,
         root: root().as_ref().clone(),
         unit: &unit.parse().expect("a unit code"),
-        cache_bytes: CACHE,
+        files: Arc::new(Disk),
+        cache_bytes: Some(CACHE),
         fresh,
     };
     Ledger::open(opening, &mut |_, _| {}).expect("the ledger opens")

@@ -351,7 +351,11 @@ impl<'l> Intake<'l> {
         let cases = &mut self.ledger.cases;
         cases.put(Table::Fork, log_key(log), bytes);
         cases.put(Table::Head, log_key(log), encode(&state));
-        cases.put(Table::Order, position.to_be_bytes().to_vec(), space_key(&log.space));
+        cases.put(
+            Table::Order,
+            position.to_be_bytes().to_vec(),
+            space_key(&log.space),
+        );
         let mut at = seq;
         while let Some(entry) = self.ledger.log_entry(log, at)? {
             self.rebuild.insert(DocumentKey {

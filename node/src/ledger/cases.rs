@@ -24,13 +24,14 @@ pub(super) type Stored = (Vec<u8>, Vec<u8>);
 /// The case store, with what is not written to it yet.
 #[derive(Debug)]
 pub(super) struct Cases {
-    store: CaseStore,
+    /// None where nothing is ever written, and everything taken in from the journal at each start.
+    store: Option<CaseStore>,
     pending: BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>,
     bytes: usize,
 }
 
 impl Cases {
-    pub(super) fn new(store: CaseStore) -> Self {
+    pub(super) fn new(store: Option<CaseStore>) -> Self {
         Self {
             store,
             pending: BTreeMap::new(),
@@ -42,7 +43,10 @@ impl Cases {
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
         match self.pending.get(&table).and_then(|records| records.get(key)) {
             Some(value) => Ok(Some(value.clone())),
-            None => Ok(self.store.get(table.into(), key)?),
+            None => match &self.store {
+                Some(store) => Ok(store.get(table.into(), key)?),
+                None => Ok(None),
+            },
         }
     }
 
@@ -54,7 +58,10 @@ impl Cases {
 
     /// Every record whose key begins with `prefix`, as it will be, in the order of keys.
     pub(super) fn scan(&self, table: Table, prefix: &[u8]) -> Result<Vec<Stored>, LedgerError> {
-        let written = self.store.scan_prefix(table.into(), prefix);
+        let written = self
+            .store
+            .iter()
+            .flat_map(|store| store.scan_prefix(table.into(), prefix));
         let Some(pending) = self.pending.get(&table) else {
             return Ok(written.collect::<Result<_, _>>()?);
         };
@@ -68,18 +75,21 @@ impl Cases {
 
     /// Is there so much in memory that it should be written?
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= FULL
+        self.store.is_some() && self.bytes >= FULL
     }
 
     /// How far of the journal is written.
     pub(super) fn reflects(&self) -> Option<Reflects> {
-        self.store.reflects()
+        self.store.as_ref()?.reflects()
     }
 
     /// Writes everything. What it `reflects` of the journal has to be durable there.
     ///
     /// In one batch: the store is never between two states of the journal.
     pub(super) fn write(&mut self, reflects: Reflects) -> Result<(), LedgerError> {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
         let mut batch = Batch::new();
         for (table, records) in &self.pending {
             for (key, value) in records {
@@ -87,7 +97,7 @@ impl Cases {
             }
         }
         batch.reflect(reflects);
-        self.store.apply(batch)?;
+        store.apply(batch)?;
         self.forget();
         Ok(())
     }
@@ -101,8 +111,11 @@ impl Cases {
     /// Deletes everything.
     pub(super) fn clear(&mut self) -> Result<(), LedgerError> {
         self.forget();
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
         for table in Table::ALL {
-            let records = self.store.scan_prefix(table.into(), &[]);
+            let records = store.scan_prefix(table.into(), &[]);
             let keys: Vec<_> = records
                 .map(|record| record.map(|(key, _)| key))
                 .collect::<Result<_, _>>()?;
@@ -111,7 +124,7 @@ impl Cases {
                 for key in some {
                     batch.delete(table.into(), key);
                 }
-                self.store.apply(batch)?;
+                store.apply(batch)?;
             }
         }
         Ok(())

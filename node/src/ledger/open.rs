@@ -11,14 +11,14 @@ use anjuan_sync::{LogEpoch, LogState, Scope};
 use lru::LruCache;
 
 use super::admission::Intake;
-use super::index::{LogEntry, Table, decode, read_log_key, read_space};
 use super::cases::Cases;
+use super::index::{LogEntry, Table, decode, read_log_key, read_space};
 use super::order::Order;
 use super::{Counts, FrameKind, Ledger, LedgerError, OPEN_DOCUMENTS, PROJECTIONS};
 use crate::authority::certificate::Certified;
 use crate::authority::credentials::Credentials;
 use crate::epoch::{self, Opened};
-use crate::files::Disk;
+use crate::files::Files;
 use crate::journal::{self, Journal, Recovery};
 use crate::particulars::Keystore;
 use crate::store::{CaseStore, Opened as StoreOpened};
@@ -45,8 +45,11 @@ pub struct Opening<'a> {
     pub root: Certified,
     /// The unit served.
     pub unit: &'a UnitCode,
-    /// Bytes that sled may use for its cache.
-    pub cache_bytes: u64,
+    /// Where the journal's files lie.
+    pub files: Arc<dyn Files>,
+    /// Bytes that sled may use for its cache; none to keep no case store at all, but take everything in
+    /// from the journal at each start, and hold it in memory.
+    pub cache_bytes: Option<u64>,
     /// Becomes the epoch if this is a new store, or an old one restored.
     pub fresh: LogEpoch,
 }
@@ -61,9 +64,12 @@ impl Ledger {
         let home = opening.home;
         let mut report = OpenReport::default();
         let options = journal::Options::default();
-        let (journal, recovery) = Journal::open(Arc::new(Disk), &home.join("journal"), options)?;
+        let (journal, recovery) = Journal::open(Arc::clone(&opening.files), &home.join("journal"), options)?;
         report.notes.extend(recovery_notes(&recovery));
-        let store = open_store(home, opening.cache_bytes, &mut report)?;
+        let store = match opening.cache_bytes {
+            Some(cache_bytes) => Some(open_store(home, cache_bytes, &mut report)?),
+            None => None,
+        };
         let (keystore, scan) = Keystore::open(&home.join("keystore"))?;
         if !scan.damaged.is_empty() {
             let n = scan.damaged.len();

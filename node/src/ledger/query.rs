@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anjuan_sync::{Head, Header, LogId, LogState, Reach, Space};
 
-use super::document_state::{DocumentState, Payloads};
 use super::cases::Cases;
+use super::document_state::{DocumentState, Payloads};
 use super::index::{DocumentKey, DocumentRecord, Held, Standing, Table, decode, encode};
 use super::projection::{history, project};
 use super::{Ledger, LedgerError};
@@ -93,7 +93,11 @@ impl Ledger {
     /// # Errors
     /// When journal or store fail; then what the store lacks is taken in again from the journal later.
     pub fn write_cases(&mut self) -> Result<(), LedgerError> {
-        if self.cases.reflects().is_some_and(|reflects| reflects.position == self.next) {
+        if self
+            .cases
+            .reflects()
+            .is_some_and(|reflects| reflects.position == self.next)
+        {
             return Ok(());
         }
         // The store must never be ahead of the journal.
