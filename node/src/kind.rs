@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod causal;
 pub mod common;
 pub mod field;
+pub mod positions;
 #[cfg(test)]
 pub(crate) mod story;
 pub mod who;
@@ -17,6 +18,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use self::positions::Positions;
 use crate::authority::role::Role;
 use crate::text::Text;
 use crate::unit::UnitCode;
@@ -62,7 +64,7 @@ pub struct Entry {
     /// The time the signer claims.
     pub recorded_at: Timestamp,
     /// Positions, in the history, of every entry in this one's causal past.
-    pub past: BTreeSet<usize>,
+    pub past: Positions,
     /// Why certificates alone rule it out of the fold, if they do.
     pub quarantined: Option<Text>,
     /// What it says.

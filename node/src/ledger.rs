@@ -41,7 +41,7 @@ pub use self::index::{DocumentKey, Held, Standing};
 pub use self::open::{OpenReport, Opening};
 use self::order::Order;
 pub use self::query::{Merged, Told};
-pub use self::verify::{Fault, Verification};
+pub use self::verify::{Fault, Verification, Verifier};
 use crate::authority::credentials::Credentials;
 use crate::epoch::Epochs;
 use crate::journal::{AppendError, Journal, Kind, OpenError, ReadError, Stopped, Ticket};
@@ -49,8 +49,9 @@ use crate::kind::Projection;
 use crate::particulars::{Keystore, KeystoreError};
 use crate::store::StoreError;
 
-/// Documents kept open at a time. An open document takes some 30 KB.
-const OPEN_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(512).expect("not zero");
+/// Documents kept open at a time: more than a city has cases open at once, so that catching up on a year
+/// in the order of acceptance does not open and close each with every update. One takes some 15 KB.
+const OPEN_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(2_048).expect("not zero");
 /// Projections kept at a time. One takes some 10 KB.
 const PROJECTIONS: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 
@@ -153,7 +154,7 @@ pub struct Ledger {
     logs: LogTable,
     digests: Digests,
     order: Order,
-    journal: Journal,
+    journal: Arc<Journal>,
     /// The position that the next frame gets; those not synced yet are before it, too.
     next: u64,
     cases: Cases,

@@ -112,8 +112,8 @@ impl SignedHeader {
         Ok(SignatureVerified(self))
     }
 
-    /// What was signed, as bytes.
-    pub(crate) fn signing_input(&self) -> Vec<u8> {
+    /// The bytes that the signature is over.
+    pub fn signing_input(&self) -> Vec<u8> {
         Header::signing_input(&self.encoded)
     }
 

@@ -4,10 +4,15 @@
 //! update, not waiting for the disk. Against the strict check of the signature and applying the change to
 //! an Automerge document, nothing else. Aim: at most 1.6 times as much. What the parts take follows.
 //!
+//! **Catching up**: pages of 256 updates of many cases, interleaved, each waited for until it is durable.
+//! Against the signatures in batches of 256, a hash, and the bytes appended with `fdatasync` every 1,000.
+//! Aim: at most 3 times as much.
+//!
 //! **Durable commits**: 16 threads record a message through `Ledger::record`, wait until it is durable, and
 //! record the next. Against 16 threads that append as many bytes to a file and wait for `fdatasync`:
 //! *each* for itself, and *grouped*, as `commit.rs` says. Aim: 0.8 of the better one.
 
+use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
 use std::hint::black_box;
 use std::io::Write as _;
@@ -29,6 +34,11 @@ use automerge::{Automerge, Change};
 const VILLAGE: &str = "450902001001";
 const LENGTH: u64 = 20;
 const THREADS: usize = 16;
+/// Updates of a case in a catch-up, cases worked on at a time, updates of a page, updates between syncs.
+const CASE: u64 = 12;
+const OPEN: usize = 64;
+const BATCH: usize = 256;
+const SYNCED: usize = 1_000;
 const TURN: Duration = Duration::from_millis(600);
 
 /// Size of a run.
@@ -174,6 +184,100 @@ fn admission(size: &Size, line: &mut dyn FnMut(String)) {
     line(format!(
         "           the rest              {:>8.1}",
         admitted - verify - saved
+    ));
+}
+
+/// Updates of many cases, interleaved as a year's work is, each after what it builds on.
+fn interleaved(writer: &mut Writer, cases: u64) -> Vec<SignedUpdate> {
+    let mut open: VecDeque<(DocumentKey, Document, u64)> = VecDeque::new();
+    let mut updates = Vec::new();
+    let mut begun = 0;
+    while begun < cases || !open.is_empty() {
+        if begun < cases {
+            let (key, document, update) = writer.create(&registered(begun));
+            updates.push(update);
+            open.push_back((key, document, 1));
+            begun += 1;
+        }
+        for _ in 0..OPEN.min(open.len()) / 4 + 1 {
+            let Some((key, mut document, n)) = open.pop_front() else {
+                continue;
+            };
+            updates.push(writer.change(&key, &mut document, &message(n)));
+            if n + 1 < CASE {
+                open.push_back((key, document, n + 1));
+            }
+        }
+    }
+    updates
+}
+
+/// What a replica that catches up can't do without: the signatures in batches, a hash, the disk.
+fn floor(folder: &Path, updates: &[SignedUpdate]) {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("floor"))
+        .expect("made");
+    for page in updates.chunks(SYNCED) {
+        for batch in page.chunks(BATCH) {
+            let signatures: Vec<_> = batch
+                .iter()
+                .map(|update| ed25519_dalek::Signature::from_bytes(update.signed_header().signature()))
+                .collect();
+            let messages: Vec<_> = batch
+                .iter()
+                .map(|update| update.signed_header().signing_input())
+                .collect();
+            let messages: Vec<_> = messages.iter().map(Vec::as_slice).collect();
+            let keys: Vec<_> = batch
+                .iter()
+                .map(|update| {
+                    ed25519_dalek::VerifyingKey::from_bytes(update.header().author().as_bytes())
+                        .expect("a key")
+                })
+                .collect();
+            ed25519_dalek::verify_batch(&messages, &signatures, &keys).expect("signed");
+        }
+        for update in page {
+            let bytes = update.encode();
+            black_box(anjuan_sync::update::payload_hash(update.payload()));
+            file.write_all(&bytes).expect("written");
+        }
+        file.sync_data().expect("synced");
+    }
+}
+
+/// Catching up: pages of updates, against the [`floor`].
+fn catch_up(size: &Size, line: &mut dyn FnMut(String)) {
+    let mut figures = [const { Vec::new() }; 2];
+    for _ in 0..size.turns {
+        let home = folder();
+        let (mut ledger, mut writer) = ledger(home.path());
+        let updates = interleaved(&mut writer, size.cases * 10);
+        let count = updates.len() as u64;
+        let mut rng = rand::rng();
+        figures[0].push(timed(count, || floor(home.path(), &updates)));
+        figures[1].push(timed(count, || {
+            for page in updates.chunks(BATCH) {
+                let records = page.iter().cloned().map(Record::Update).collect();
+                let (taken, durable) = ledger.take(check(records, &mut rng)).expect("taken");
+                durable.wait().expect("durable");
+                ledger.settle_sealed(&taken.touched).expect("settled");
+            }
+            ledger.write_cases().expect("written");
+        }));
+        assert_eq!(ledger.counts().updates, count);
+    }
+    let [floor, taken] = figures.map(median);
+    line(format!(
+        "catching up, µs for one update in pages of {BATCH}, median of {}",
+        size.turns
+    ));
+    line(format!("  signatures in batches, disk    {floor:>8.1}"));
+    line(format!(
+        "  check, Ledger::take, settle    {taken:>8.1}   ratio {:.2} (aim 3.00)",
+        taken / floor
     ));
 }
 
@@ -372,6 +476,9 @@ fn main() {
     let is_chosen = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
     if is_chosen("admission") {
         admission(&size, &mut line);
+    }
+    if is_chosen("catch-up") {
+        catch_up(&size, &mut line);
     }
     if is_chosen("commits") {
         commits(&size, &mut line);

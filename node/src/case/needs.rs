@@ -288,7 +288,7 @@ fn known(commitments: &[Commitment], state: &CaseState) -> Result<(), Text> {
 }
 
 fn before(act: Act<'_, Event>, update: UpdateId) -> Result<(), Text> {
-    let mut past = act.entry.past.iter().filter_map(|i| act.history.entries.get(*i));
+    let mut past = act.entry.past.iter().filter_map(|i| act.history.entries.get(i));
     match past.any(|entry| entry.update == update) {
         true => Ok(()),
         false => Err(text!(

@@ -317,7 +317,7 @@ fn author_of(act: Act<'_, Event>, update: anjuan_sync::UpdateId) -> Option<Who> 
         .entry
         .past
         .iter()
-        .filter_map(|i| act.history.entries.get(*i))
+        .filter_map(|i| act.history.entries.get(i))
         .find(|entry| entry.update == update)?;
     Some(Who::Persons {
         keys: vec![entry.signer.key],

@@ -1,8 +1,10 @@
 //! The one order of a document's changes that every replica computes alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use automerge::{ActorId, ChangeHash};
+
+use crate::kind::positions::Positions;
 
 /// Where a change stands among others: the counter of its first operation, then its actor. A change counts
 /// on from all in its past, so whatever precedes it in time precedes it here.
@@ -20,7 +22,7 @@ pub struct Ordered {
     /// Positions in the list that was given, in canonical order.
     pub order: Vec<usize>,
     /// For each place in the canonical order, the earlier places that are in its causal past.
-    pub past: Vec<BTreeSet<usize>>,
+    pub past: Vec<Positions>,
 }
 
 /// A list of changes that is not a history.
@@ -37,21 +39,21 @@ pub enum OrderError {
 }
 
 /// Puts changes, each given as hash, dependencies and key, in the canonical order. Independent of the order
-/// in which they are given. Takes memory quadratic in their number, since that is what pasts are.
+/// in which they are given. Takes a bit for each two of them, since that is what pasts are.
 pub fn canonical(changes: &[(ChangeHash, &[ChangeHash], OrderKey)]) -> Result<Ordered, OrderError> {
     let mut order: Vec<usize> = (0..changes.len()).collect();
     order.sort_unstable_by_key(|index| (&changes[*index].2, changes[*index].0));
     let mut place_of = BTreeMap::new();
-    let mut pasts: Vec<BTreeSet<usize>> = Vec::with_capacity(order.len());
+    let mut pasts: Vec<Positions> = Vec::with_capacity(order.len());
     for (place, index) in order.iter().enumerate() {
         let (hash, deps, _) = &changes[*index];
-        let mut past = BTreeSet::new();
+        let mut past = Positions::none();
         for dep in *deps {
             let before: usize = *place_of.get(dep).ok_or(OrderError::Dependency {
                 change: *hash,
                 dependency: *dep,
             })?;
-            past.extend(&pasts[before]);
+            past.add_all(&pasts[before]);
             past.insert(before);
         }
         place_of.insert(*hash, place);
@@ -89,11 +91,7 @@ mod tests {
             let ordered = canonical(&changes).expect("a history");
             let hashes: Vec<_> = ordered.order.iter().map(|index| changes[*index].0).collect();
             assert_eq!(hashes, [hash(1), hash(3), hash(2), hash(4)]);
-            let pasts: Vec<Vec<usize>> = ordered
-                .past
-                .iter()
-                .map(|past| past.iter().copied().collect())
-                .collect();
+            let pasts: Vec<Vec<usize>> = ordered.past.iter().map(|past| past.iter().collect()).collect();
             assert_eq!(pasts, [vec![], vec![0], vec![0], vec![0, 1, 2]]);
         }
     }

@@ -25,7 +25,6 @@
 //! verdict on an entry all of whose rivals and resolutions are known. An entry that counts can become
 //! contested only by a decision of somebody who did not know of it.
 
-mod bits;
 mod outcome;
 mod status;
 
@@ -34,9 +33,9 @@ use std::collections::{BTreeMap, HashMap};
 use anjuan_sync::{Space, UpdateId};
 use serde_json::{Map, Value};
 
-use self::bits::Bits;
 use self::status::Status;
 use super::field::Fault;
+use super::positions::Positions;
 use super::{Conflict, Entry, History, Verdict};
 use crate::authority::role::Role;
 use crate::text;
@@ -160,17 +159,17 @@ struct Judged {
     /// Whose event it carries: its own position, or that of the entry it adopts.
     carries: usize,
     /// The decisions that counted in its author's view.
-    basis: Bits,
+    basis: Positions,
     /// Of a resolution: what it keeps.
     keeps: Option<usize>,
     /// Of a resolution: what it drops.
-    drops: Bits,
+    drops: Positions,
 }
 
 /// The fold of a set of entries that holds the past of each of its members.
 #[derive(Clone)]
 struct View<S> {
-    members: Bits,
+    members: Positions,
     status: Status,
     state: S,
 }
@@ -183,7 +182,6 @@ struct Fold<'a, R: Rules> {
     history: &'a History,
     /// `None` where the type is unknown.
     events: Vec<Result<Option<R::Event>, Fault>>,
-    past: Vec<Bits>,
     /// Canonical order.
     order: Vec<usize>,
     /// By position; filled in canonical order.
@@ -197,36 +195,24 @@ struct Fold<'a, R: Rules> {
     running: Option<View<R::State>>,
     /// The views of authors who did not know everything before them in canonical order, and how many still
     /// need each.
-    views: HashMap<Bits, Wanted<R::State>>,
+    views: HashMap<Positions, Wanted<R::State>>,
 }
 
 impl<'a, R: Rules> Fold<'a, R> {
     fn new(rules: &'a R, history: &'a History) -> Self {
         let entries = &history.entries;
         let bound = entries.len();
-        let past: Vec<Bits> = entries
-            .iter()
-            .map(|entry| {
-                let mut bits = Bits::none(bound);
-                entry
-                    .past
-                    .iter()
-                    .filter(|i| **i < bound)
-                    .for_each(|i| bits.insert(*i));
-                bits
-            })
-            .collect();
         let mut order: Vec<usize> = (0..bound).collect();
         order.sort_by_key(|i| (entries[*i].past.len(), entries[*i].update));
         let mut views = HashMap::new();
         for (place, i) in order.iter().enumerate() {
             if entries[*i].past.len() != place {
-                views.entry(past[*i].clone()).or_insert((0, None)).0 += 1;
+                views.entry(entries[*i].past.clone()).or_insert((0, None)).0 += 1;
             }
         }
         let nothing = View {
-            members: Bits::none(bound),
-            status: Status::none(bound),
+            members: Positions::none(),
+            status: Status::none(),
             state: rules.blank(&history.space),
         };
         Self {
@@ -236,7 +222,6 @@ impl<'a, R: Rules> Fold<'a, R> {
                 .iter()
                 .map(|entry| rules.parse(&entry.content.event))
                 .collect(),
-            past,
             order,
             judged: (0..bound).map(|_| None).collect(),
             rivals: Vec::new(),
@@ -264,7 +249,7 @@ impl<'a, R: Rules> Fold<'a, R> {
         }
         let view = match self.running.take() {
             Some(view) => view,
-            None => self.fold_members(Bits::all(self.history.entries.len())),
+            None => self.fold_members(Positions::all(self.history.entries.len())),
         };
         self.outcome(view)
     }
@@ -274,7 +259,7 @@ impl<'a, R: Rules> Fold<'a, R> {
     fn take_running(&mut self, i: usize) -> View<R::State> {
         let view = match self.running.take() {
             Some(view) => view,
-            None => self.fold_members(self.past[i].clone()),
+            None => self.fold_members(self.past(i).clone()),
         };
         if let Some((1.., kept)) = self.views.get_mut(&view.members) {
             kept.get_or_insert_with(|| view.clone());
@@ -284,14 +269,14 @@ impl<'a, R: Rules> Fold<'a, R> {
 
     /// The view of entry `i`, whose author did not know all that comes before it.
     fn view(&mut self, i: usize) -> View<R::State> {
-        if let Some((uses, kept)) = self.views.get_mut(&self.past[i]) {
+        if let Some((uses, kept)) = self.views.get_mut(&self.history.entries[i].past) {
             *uses -= 1;
             let found = if *uses == 0 { kept.take() } else { kept.clone() };
             if let Some(view) = found {
                 return view;
             }
         }
-        let view = self.fold_members(self.past[i].clone());
+        let view = self.fold_members(self.past(i).clone());
         if let Some((1.., kept)) = self.views.get_mut(&view.members) {
             *kept = Some(view.clone());
         }
@@ -328,7 +313,7 @@ impl<'a, R: Rules> Fold<'a, R> {
         self.judged[i] = Some(judged);
     }
 
-    fn fold_members(&self, members: Bits) -> View<R::State> {
+    fn fold_members(&self, members: Positions) -> View<R::State> {
         let status = self.settle(&members);
         let mut state = self.rules.blank(&self.history.space);
         for i in self.order.iter().copied().filter(|i| status.counted.has(*i)) {
@@ -339,6 +324,10 @@ impl<'a, R: Rules> Fold<'a, R> {
             status,
             state,
         }
+    }
+
+    fn past(&self, i: usize) -> &'a Positions {
+        &self.history.entries[i].past
     }
 
     fn judged(&self, i: usize) -> &Judged {
@@ -374,7 +363,7 @@ impl<'a, R: Rules> Fold<'a, R> {
             carries: i,
             basis: view.status.decisions.clone(),
             keeps: None,
-            drops: Bits::none(self.history.entries.len()),
+            drops: Positions::none(),
         };
         judged.own = if self.history.entries[i].quarantined.is_some() {
             Own::Quarantined
@@ -433,7 +422,7 @@ impl<'a, R: Rules> Fold<'a, R> {
     }
 
     fn find(&self, i: usize, update: UpdateId) -> Option<usize> {
-        self.past[i]
+        self.past(i)
             .iter()
             .find(|j| self.history.entries[*j].update == update)
     }
@@ -474,7 +463,7 @@ impl<'a, R: Rules> Fold<'a, R> {
             .iter()
             .copied()
             .take_while(|j| *j != i)
-            .filter(|j| !self.past[i].has(*j))
+            .filter(|j| !self.past(i).has(*j))
             .filter(|j| self.are_rivals((*j, self.judged(*j)), (i, judged, event)))
             .map(|j| (j, i))
             .collect();
@@ -507,7 +496,7 @@ impl<'a, R: Rules> Fold<'a, R> {
     fn knew_twin(&self, knower: &Judged, (i, event): (usize, &R::Event)) -> bool {
         knower.basis.iter().any(|twin| {
             twin != i
-                && !self.past[i].has(twin)
+                && !self.past(i).has(twin)
                 && self
                     .event(self.judged(twin).carries)
                     .is_some_and(|known| self.rules.same(known, event))

@@ -8,6 +8,7 @@ use anjuan_sync::{AuthorKey, CertificateId, DocumentId, Space, Timestamp, Update
 use jiff::civil::Date;
 use serde_json::Value;
 
+use super::positions::Positions;
 use super::{Content, Entry, History, Kind, Projection, Signer, Verdict};
 use crate::authority::role::Role;
 use crate::text::Text;
@@ -74,9 +75,9 @@ impl Story {
         signer: &Arc<Signer>,
         event: Value,
     ) -> usize {
-        let mut past = known.clone();
+        let mut past: Positions = known.iter().copied().collect();
         for i in known {
-            past.extend(self.history.entries[*i].past.iter().copied());
+            past.add_all(&self.history.entries[*i].past);
         }
         let Value::Object(event) = event else {
             panic!("an event is a map")
@@ -142,7 +143,12 @@ impl Story {
     /// and every entry stands after its past.
     pub(crate) fn reordered(&self, order: &[usize]) -> Self {
         let mut story = self.clone();
-        let place = |old: &usize| order.iter().position(|one| one == old).expect("the past of each");
+        let place = |old| {
+            order
+                .iter()
+                .position(|one| *one == old)
+                .expect("the past of each")
+        };
         story.history.entries = order
             .iter()
             .map(|old| {

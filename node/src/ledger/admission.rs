@@ -11,6 +11,7 @@ use super::document_state::{DocumentState, Payloads};
 use super::fork::{fork_bytes, read_fork};
 use super::incoming::{Checked, One, Outcome, Taken};
 use super::index::{DocumentKey, LogEntry, Table, encode, log_entry_key, log_key, space_key};
+use super::query::is_past_fork;
 use super::sealed::sync_id;
 use super::{Durable, FrameKind, Ledger, LedgerError};
 use crate::authority::credentials::{AuthorError, Offered};
@@ -460,7 +461,7 @@ impl<'l> Intake<'l> {
                 ledger: self.ledger,
                 recent: &self.recent,
             };
-            state.rebuild(|held| self.ledger.is_past_fork(&key.space, held), &source)?;
+            state.rebuild(|held| is_past_fork(&self.ledger.logs, &key.space, held), &source)?;
         }
         let end = self.start + self.frames.len() as u64;
         let ticket = if self.replay || self.frames.is_empty() {

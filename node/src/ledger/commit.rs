@@ -1,6 +1,5 @@
 //! What this node's own operators record: judged first, then signed, then taken in like anybody's.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anjuan_sync::update::{HEADER_VERSION, RawHeader, payload_hash};
@@ -17,6 +16,7 @@ use super::{Durable, Ledger, LedgerError};
 use crate::authority::credentials::AuthorError;
 use crate::document::{ChangeError, Document, actor, document_id};
 use crate::epoch;
+use crate::kind::positions::Positions;
 use crate::kind::{Content, Entry, History, Projection, Verdict, kind};
 use crate::text::Text;
 
@@ -251,7 +251,7 @@ impl Ledger {
             update: header.id(),
             signer,
             recorded_at: header.recorded_at(),
-            past: (0..past.entries.len()).collect::<BTreeSet<_>>(),
+            past: Positions::all(past.entries.len()),
             quarantined: None,
             content: draft.content.clone(),
         });

@@ -13,6 +13,9 @@ use automerge::ChangeHash;
 use super::index::{DocumentKey, DocumentRecord, Held, Standing};
 use crate::document::{self, Admission, Document, Expected, Extracted, Refusal};
 
+/// The type of the event, of any kind of document, that orders particulars to be erased.
+pub(super) const ERASURE: &str = "ParticularsErased";
+
 /// Gives back the bytes of stored updates.
 pub(super) trait Payloads {
     /// The update in the frame at this position of the journal.
@@ -94,6 +97,15 @@ impl DocumentState {
         position: u64,
         payloads: &dyn Payloads,
     ) -> Result<(), super::LedgerError> {
+        let at = self.note(update, position);
+        if self.judge(at, update.payload()) {
+            self.settle(payloads)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in an update that was stored at `position`, to be judged later, and says where.
+    fn note(&mut self, update: &SignedUpdate, position: u64) -> usize {
         let header = update.header();
         let change = document::change_hash(update.payload());
         let actor = document::actor(&header.author(), &header.epoch());
@@ -113,11 +125,22 @@ impl DocumentState {
             standing: Standing::Waiting,
             genuine,
         });
-        let at = self.record.updates.len() - 1;
-        if self.judge(at, update.payload()) {
-            self.settle(payloads)?;
+        self.record.updates.len() - 1
+    }
+
+    /// A document built from its updates alone: those at `positions` of the journal.
+    pub(super) fn replay(
+        key: DocumentKey,
+        positions: impl Iterator<Item = u64>,
+        forked: impl Fn(&Held) -> bool,
+        payloads: &dyn Payloads,
+    ) -> Result<Self, super::LedgerError> {
+        let mut state = Self::new(key);
+        for position in positions {
+            state.note(&payloads.update(position)?, position);
         }
-        Ok(())
+        state.rebuild(forked, payloads)?;
+        Ok(state)
     }
 
     /// Judges everything anew, with the updates that `forked` names left out.
@@ -248,6 +271,18 @@ impl DocumentState {
             .updates
             .iter()
             .any(|held| held.author == author && held.epoch == epoch && held.standing != Standing::Applied)
+    }
+
+    /// Can it be that something was, or has to be, erased by what this document says? An erasure may also
+    /// have to be taken back, after its event turned out not to be applied.
+    pub(super) fn may_order_erasures(&self) -> bool {
+        let orders = |one: &Arc<Extracted>| one.content.event.get("type").is_some_and(|name| name == ERASURE);
+        self.extracted.values().any(orders)
+            || self
+                .record
+                .updates
+                .iter()
+                .any(|held| held.standing != Standing::Applied)
     }
 
     /// The store and its documents do not fit together.

@@ -99,7 +99,7 @@ impl Ledger {
             digests: Digests::new(),
             order: Order::default(),
             next: journal.end(),
-            journal,
+            journal: Arc::new(journal),
             cases: Cases::new(store),
             keystore,
             documents: LruCache::new(OPEN_DOCUMENTS),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use anjuan_sync::replica::LogTable;
 use anjuan_sync::{Head, Header, LogId, LogState, Reach, Space};
 
 use super::cases::Cases;
@@ -40,15 +41,15 @@ impl Payloads for Ledger {
     }
 }
 
-impl Ledger {
-    /// Is this update at or after the place where its log is forked?
-    pub(super) fn is_past_fork(&self, space: &Space, held: &Held) -> bool {
-        match self.logs.state(&held.log(space)) {
-            Some(LogState::Forked { seq, .. }) => held.seq >= *seq,
-            _ => false,
-        }
+/// Is this update at or after the place where its log is forked?
+pub(super) fn is_past_fork(logs: &LogTable, space: &Space, held: &Held) -> bool {
+    match logs.state(&held.log(space)) {
+        Some(LogState::Forked { seq, .. }) => held.seq >= *seq,
+        _ => false,
     }
+}
 
+impl Ledger {
     /// Reads a document from the case store; one that does not fit together is rebuilt from the journal.
     pub(super) fn load_document(&self, key: &DocumentKey) -> Result<Option<DocumentState>, LedgerError> {
         let Some(record) = self.cases.get(Table::Document, &key.to_key())? else {
@@ -63,21 +64,9 @@ impl Ledger {
             return Ok(Some(state));
         }
         tracing::warn!(document = %key.id, space = %key.space, "saved document does not fit; rebuilt from the journal");
-        Ok(Some(self.replay_document(key, record)?))
-    }
-
-    /// Builds a document from its updates in the journal alone.
-    pub(super) fn replay_document(
-        &self,
-        key: &DocumentKey,
-        record: DocumentRecord,
-    ) -> Result<DocumentState, LedgerError> {
-        let mut state = DocumentState::new(key.clone());
-        for held in &record.updates {
-            state.add(&self.update_at(held.position)?, held.position, self)?;
-        }
-        state.rebuild(|held| self.is_past_fork(&key.space, held), self)?;
-        Ok(state)
+        let positions = record.updates.iter().map(|held| held.position);
+        let forked = |held: &Held| is_past_fork(&self.logs, &key.space, held);
+        Ok(Some(DocumentState::replay(key.clone(), positions, forked, self)?))
     }
 
     /// Keeps a document open, and notes for the case store what it pushes out.

@@ -9,6 +9,17 @@ use anjuan_sync::{Digest, LogId, LogState, Path, Reach, Scope, SignedUpdate, Sto
 use super::fork::read_fork;
 use super::index::{LogEntry, Table, decode, log_entry_key, log_key};
 use super::{FrameKind, Ledger, LedgerError};
+use crate::journal::Journal;
+
+/// The update in the durable frame at `position`.
+pub(super) fn read_update(journal: &Journal, position: u64) -> Result<SignedUpdate, LedgerError> {
+    let frame = journal.read(position)?;
+    let broken = |what: String| LedgerError::Frame { position, what };
+    if FrameKind::of(frame.kind) != Some(FrameKind::Update) {
+        return Err(broken("an update was expected here".into()));
+    }
+    SignedUpdate::decode(&frame.bytes).map_err(|error| broken(error.to_string()))
+}
 
 impl From<LedgerError> for ReplicaError {
     fn from(error: LedgerError) -> Self {
@@ -27,12 +38,7 @@ impl Ledger {
         if let Some(update) = self.recent.get(&position) {
             return Ok(update.clone());
         }
-        let frame = self.journal.read(position)?;
-        let broken = |what: String| LedgerError::Frame { position, what };
-        if FrameKind::of(frame.kind) != Some(FrameKind::Update) {
-            return Err(broken("an update was expected here".into()));
-        }
-        SignedUpdate::decode(&frame.bytes).map_err(|error| broken(error.to_string()))
+        read_update(&self.journal, position)
     }
 
     /// Everything durable that peers may get is before it. Evidence does not move it: what somebody forged

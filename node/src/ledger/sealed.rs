@@ -5,6 +5,7 @@ use anjuan_sync::id::ItemId;
 use anjuan_sync::replica::BlobKind;
 use serde_json::Value;
 
+use super::document_state::{DocumentState, ERASURE};
 use super::index::DocumentKey;
 use super::{Ledger, LedgerError};
 use crate::authority::certificate::CertificateKind;
@@ -71,12 +72,16 @@ impl Ledger {
     /// Brings the sealed items of a document level with what its events order: erases what is to be
     /// erased, and takes back a tombstone whose event turned out not to count.
     pub fn carry_out_erasures(&mut self, key: &DocumentKey) -> Result<(), LedgerError> {
+        // A fold for each document of a long catch-up would cost more than taking it in.
+        if !self
+            .open_document(key)?
+            .is_some_and(DocumentState::may_order_erasures)
+        {
+            return Ok(());
+        }
         let Some(projection) = self.projection(key)? else {
             return Ok(());
         };
-        if projection.particulars.is_empty() {
-            return Ok(());
-        }
         let mut changed = false;
         for reference in &projection.particulars {
             let Ok(commitment) = reference.commitment.parse::<Commitment>() else {
@@ -120,7 +125,7 @@ impl Ledger {
             .find(|(entry, verdict)| {
                 let named = entry.content.event.get("commitments").and_then(Value::as_array);
                 **verdict == Verdict::Counts
-                    && entry.event_type() == "ParticularsErased"
+                    && entry.event_type() == ERASURE
                     && named.is_some_and(|named| named.iter().any(|one| one.as_str() == Some(commitment)))
             });
         Ok(ordered.map(|(entry, _)| Erasure {

@@ -1,15 +1,21 @@
 //! Checking everything that is here: every frame, signature, chain, log and document.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anjuan_sync::replica::{LogTable, Offer};
 use anjuan_sync::verify::verify_all;
 use anjuan_sync::{LogId, SignedUpdate, UpdateId};
 
+use super::document_state::{DocumentState, Payloads};
 use super::fork::read_fork;
-use super::query::Told;
+use super::index::{DocumentKey, DocumentRecord, Held};
+use super::query::{Told, is_past_fork};
+use super::replica::read_update;
 use super::{FrameKind, Ledger, LedgerError};
+use crate::authority::certificate::Certified;
 use crate::authority::credentials::{Credentials, Offered};
+use crate::journal::Journal;
 use crate::kind::Verdict;
 
 /// Updates whose signatures are checked at a time.
@@ -49,16 +55,29 @@ struct Check {
     found: Verification,
 }
 
-impl Ledger {
+/// What was there at one moment, to be checked while the ledger goes on.
+#[derive(Debug)]
+pub struct Verifier {
+    journal: Arc<Journal>,
+    end: u64,
+    root: Certified,
+    logs: LogTable,
+    documents: BTreeMap<DocumentKey, DocumentRecord>,
+}
+
+impl Payloads for Verifier {
+    fn update(&self, position: u64) -> Result<SignedUpdate, LedgerError> {
+        read_update(&self.journal, position)
+    }
+}
+
+impl Verifier {
     /// Reads the whole journal anew, checks every signature, certificate chain and log from the root
     /// certificate up, replays every document and compares it with the case store. `progress` is told
     /// frames and documents done, and in all.
-    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, LedgerError> {
-        let end = self.journal.end();
-        let documents = self.records()?;
-        let total = end + documents.len() as u64;
-        let root = self.credentials.root().as_ref().clone();
-        let credentials = Credentials::new(root).map_err(|error| LedgerError::Frame {
+    pub fn run(self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, LedgerError> {
+        let total = self.end + self.documents.len() as u64;
+        let credentials = Credentials::new(self.root.clone()).map_err(|error| LedgerError::Frame {
             position: 0,
             what: error.to_string(),
         })?;
@@ -68,8 +87,42 @@ impl Ledger {
             ids: BTreeMap::new(),
             found: Verification::default(),
         };
+        self.check_frames(&mut check, &mut |done| progress(done, total));
+        check.found.logs = check.logs.iter().count() as u64;
+        for (log, state) in check.logs.iter() {
+            if self.logs.state(log) != Some(state) {
+                check.found.faults.push(Fault {
+                    what: format!("log of {} in {}", log.author.short(), log.space),
+                    check: "heads",
+                    message: "the index does not have the head that the journal gives".into(),
+                });
+            }
+        }
+        for (done, (key, record)) in self.documents.iter().enumerate() {
+            check.found.documents += 1;
+            let positions = record.updates.iter().map(|held| held.position);
+            let forked = |held: &Held| is_past_fork(&self.logs, &key.space, held);
+            let message = match DocumentState::replay(key.clone(), positions, forked, &self) {
+                Ok(state) if state.record == *record => None,
+                Ok(_) => Some("replaying its updates gives another result than the case store has".into()),
+                Err(error) => Some(error.to_string()),
+            };
+            check.found.faults.extend(message.map(|message| Fault {
+                what: format!("document {}", key.id),
+                check: "replay",
+                message,
+            }));
+            if done % 64 == 0 {
+                progress(self.end + done as u64, total);
+            }
+        }
+        progress(total, total);
+        Ok(check.found)
+    }
+
+    fn check_frames(&self, check: &mut Check, progress: &mut dyn FnMut(u64)) {
         let mut updates = Vec::new();
-        for position in 0..end {
+        for position in 0..self.end {
             let frame = match self.journal.read(position) {
                 Ok(frame) => frame,
                 Err(error) => {
@@ -95,48 +148,30 @@ impl Ledger {
             }
             if updates.len() >= STEP {
                 check.updates(std::mem::take(&mut updates));
-                progress(position, total);
+                progress(position);
             }
         }
         check.updates(updates);
-        check.found.logs = check.logs.iter().count() as u64;
-        for (log, state) in check.logs.iter() {
-            if self.logs.state(log) != Some(state) {
-                check.found.faults.push(Fault {
-                    what: format!("log of {} in {}", log.author.short(), log.space),
-                    check: "heads",
-                    message: "the index does not have the head that the journal gives".into(),
-                });
-            }
-        }
-        for (done, (key, record)) in documents.into_iter().enumerate() {
-            check.found.documents += 1;
-            let replayed = self.replay_document(&key, record.clone());
-            match replayed {
-                Ok(state) if state.record == record => {}
-                Ok(_) => check.found.faults.push(Fault {
-                    what: format!("document {}", key.id),
-                    check: "replay",
-                    message: "replaying its updates gives another result than the case store has".into(),
-                }),
-                Err(error) => check.found.faults.push(Fault {
-                    what: format!("document {}", key.id),
-                    check: "replay",
-                    message: error.to_string(),
-                }),
-            }
-            if done % 64 == 0 {
-                progress(end + done as u64, total);
-            }
-        }
-        progress(total, total);
-        Ok(check.found)
+    }
+}
+
+impl Ledger {
+    /// Everything that is here now, to be checked without holding up the ledger. Waits for the disk.
+    pub fn verifier(&self) -> Result<Verifier, LedgerError> {
+        self.barrier()?.wait()?;
+        Ok(Verifier {
+            journal: Arc::clone(&self.journal),
+            end: self.journal.end(),
+            root: self.credentials.root().as_ref().clone(),
+            logs: self.logs.clone(),
+            documents: self.records()?,
+        })
     }
 
     /// How many stored updates do not count, by why.
     pub fn not_counting(&mut self) -> Result<BTreeMap<String, u64>, LedgerError> {
         let mut counts = BTreeMap::new();
-        for (key, _) in self.records()? {
+        for key in self.records()?.into_keys() {
             let Some((_, told)) = self.told(&key)? else {
                 continue;
             };

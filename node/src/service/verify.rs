@@ -13,9 +13,10 @@ impl Handle<Verify> for Service {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<view::Verification, ServiceError> {
         let started = Instant::now();
+        // Made under the lock, run without it: a long check must not hold up the unit's own work.
+        let verifier = self.ledger().verifier()?;
+        let found = verifier.run(&mut |done, total| progress(Progress { done, total }))?;
         let mut ledger = self.ledger();
-        ledger.barrier()?.wait()?;
-        let found = ledger.verify(&mut |done, total| progress(Progress { done, total }))?;
         let mut sealed = 0;
         let mut faults: Vec<_> = found
             .faults

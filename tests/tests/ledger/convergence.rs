@@ -336,7 +336,11 @@ fn any_order_comes_to_the_same() {
             let (mut ledger, _) = open(home.path(), TOWN, LogEpoch::from_bytes([8; 16]));
             deliver(&mut rng, &mut ledger, &story.records);
             let state = state(&mut ledger, &story.documents);
-            let verification = ledger.verify(&mut |_, _| {}).expect("readable");
+            let verification = ledger
+                .verifier()
+                .expect("durable")
+                .run(&mut |_, _| {})
+                .expect("readable");
             assert_eq!(verification.faults, [], "round {round}, order {order}");
             if order == 0 {
                 let all = state.standings.values().flat_map(BTreeMap::values);

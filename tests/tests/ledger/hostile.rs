@@ -89,7 +89,15 @@ impl Scene {
         assert_eq!(after.0, before.0, "nothing is stored");
         assert_eq!(after.1.evidence, before.1.evidence + evidence);
         self.goes_on();
-        assert_eq!(self.ledger.verify(&mut |_, _| {}).expect("readable").faults, []);
+        assert_eq!(
+            self.ledger
+                .verifier()
+                .expect("durable")
+                .run(&mut |_, _| {})
+                .expect("readable")
+                .faults,
+            []
+        );
     }
 }
 

@@ -124,7 +124,15 @@ fn a_store_without_its_index_comes_to_the_same() {
         );
         assert_eq!(after, before, "{report:?}");
         assert_eq!(ledger.epochs().current, epoch(1));
-        assert_eq!(ledger.verify(&mut |_, _| {}).expect("readable").faults, []);
+        assert_eq!(
+            ledger
+                .verifier()
+                .expect("durable")
+                .run(&mut |_, _| {})
+                .expect("readable")
+                .faults,
+            []
+        );
     }
 }
 
@@ -247,5 +255,13 @@ fn a_log_that_was_forked_is_left() {
     record(&mut ledger, &zhang, Some(&case), &message(2), 6);
     record(&mut ledger, &zhang, None, &registered(2), 7);
     assert_ne!(ledger.epochs().current, epoch(1));
-    assert_eq!(ledger.verify(&mut |_, _| {}).expect("readable").faults, []);
+    assert_eq!(
+        ledger
+            .verifier()
+            .expect("durable")
+            .run(&mut |_, _| {})
+            .expect("readable")
+            .faults,
+        []
+    );
 }

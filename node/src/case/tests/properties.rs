@@ -106,7 +106,7 @@ fn linearised(history: &History, mut dice: u64) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::new();
     while order.len() < history.entries.len() {
         let ready: Vec<usize> = (0..history.entries.len())
-            .filter(|i| !order.contains(i) && history.entries[*i].past.iter().all(|p| order.contains(p)))
+            .filter(|i| !order.contains(i) && history.entries[*i].past.iter().all(|p| order.contains(&p)))
             .collect();
         dice = dice
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -143,7 +143,7 @@ proptest! {
         let count = cut.index(story.history.entries.len()) + 1;
         let part = story.part(&(0..count).collect()).fold();
         let later = &story.history.entries[count..];
-        let all_knew = later.iter().all(|entry| (0..count).all(|i| entry.past.contains(&i)));
+        let all_knew = later.iter().all(|entry| (0..count).all(|i| entry.past.has(i)));
         let forbidden = |verdict: &Verdict| match verdict {
             Verdict::Void(reason) if !reason.en.contains("decided against") => Some(reason.clone()),
             _ => None,

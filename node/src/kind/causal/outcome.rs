@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::bits::Bits;
 use super::status::Status;
 use super::{Fold, Outcome, Own, Rules, View};
+use crate::kind::positions::Positions;
 use crate::kind::{Conflict, Verdict};
 use crate::text;
 use crate::text::Text;
@@ -138,11 +138,11 @@ impl<R: Rules> Fold<'_, R> {
             .iter()
             .map(|choices| describe(choices.clone(), None))
             .collect();
-        let mut decided: BTreeMap<usize, Bits> = BTreeMap::new();
+        let mut decided: BTreeMap<usize, Positions> = BTreeMap::new();
         for r in self.resolutions.iter().filter(|r| view.status.counted.has(**r)) {
             let judged = self.judged(*r);
             if let Some(kept) = judged.keeps {
-                let none = || Bits::none(self.history.entries.len());
+                let none = || Positions::none();
                 decided.entry(kept).or_insert_with(none).add_all(&judged.drops);
             }
         }

@@ -1,30 +1,30 @@
 //! Which allowed entries of a set count, which are contested, which were decided against.
 
-use super::bits::Bits;
 use super::{Fold, Own, Rules, Weight};
+use crate::kind::positions::Positions;
 
 /// Where the allowed entries of a set stand. Those in none of the sets were decided against.
 #[derive(Clone, Debug)]
 pub(super) struct Status {
     /// They count.
-    pub(super) counted: Bits,
+    pub(super) counted: Positions,
     /// Those of them that are decisions.
-    pub(super) decisions: Bits,
+    pub(super) decisions: Positions,
     /// Excluded by an entry that would otherwise count as well.
-    pub(super) contested: Bits,
+    pub(super) contested: Positions,
     /// Rest on a contested entry; may be contested themselves, but are not there to choose yet.
-    pub(super) suspended: Bits,
+    pub(super) suspended: Positions,
     /// For each open conflict, the entries of which one is to be kept. Ordered by position.
     pub(super) open: Vec<Vec<usize>>,
 }
 
 impl Status {
-    pub(super) fn none(bound: usize) -> Self {
+    pub(super) fn none() -> Self {
         Self {
-            counted: Bits::none(bound),
-            decisions: Bits::none(bound),
-            contested: Bits::none(bound),
-            suspended: Bits::none(bound),
+            counted: Positions::none(),
+            decisions: Positions::none(),
+            contested: Positions::none(),
+            suspended: Positions::none(),
             open: Vec::new(),
         }
     }
@@ -52,7 +52,7 @@ impl<R: Rules> Fold<'_, R> {
     }
 
     /// Where the entries of `members` stand.
-    pub(super) fn settle(&self, members: &Bits) -> Status {
+    pub(super) fn settle(&self, members: &Positions) -> Status {
         let within = |i: &usize| members.has(*i);
         let rivals: Vec<(usize, usize)> = self
             .rivals
@@ -61,13 +61,13 @@ impl<R: Rules> Fold<'_, R> {
             .filter(|(a, b)| within(a) && within(b))
             .collect();
         let resolutions: Vec<usize> = self.resolutions.iter().copied().filter(within).collect();
-        let mut dropped = Bits::none(self.judged.len());
+        let mut dropped = Positions::none();
         // A resolution can itself turn out contested, dropped, or resting on what is; what it drops then
         // comes back. Each round settles at least the causally latest that is still open; the bound makes
         // the answer a function of the set even where a history is contrived to go round in circles.
         for _ in 0..=resolutions.len() {
             let status = self.settle_with(members, &rivals, &dropped);
-            let mut next = Bits::none(self.judged.len());
+            let mut next = Positions::none();
             for r in resolutions.iter().filter(|r| status.counted.has(**r)) {
                 next.add_all(&self.judged(*r).drops);
             }
@@ -79,13 +79,13 @@ impl<R: Rules> Fold<'_, R> {
         self.settle_with(members, &rivals, &dropped)
     }
 
-    fn settle_with(&self, members: &Bits, rivals: &[(usize, usize)], dropped: &Bits) -> Status {
-        let bound = self.judged.len();
+    fn settle_with(&self, members: &Positions, rivals: &[(usize, usize)], dropped: &Positions) -> Status {
         let in_order = || self.order.iter().copied().filter(|i| members.has(*i));
-        let rests_on =
-            |i: usize, set: &Bits| self.weight(i) != Some(Weight::Note) && self.judged(i).basis.meets(set);
+        let rests_on = |i: usize, set: &Positions| {
+            self.weight(i) != Some(Weight::Note) && self.judged(i).basis.meets(set)
+        };
         let mut gone = dropped.clone();
-        let mut status = Status::none(bound);
+        let mut status = Status::none();
         for i in in_order() {
             let Some(weight) = self.weight(i) else { continue };
             if gone.has(i) || rests_on(i, &gone) {
@@ -102,7 +102,7 @@ impl<R: Rules> Fold<'_, R> {
         if live.is_empty() {
             return status;
         }
-        let alive = std::mem::replace(&mut status, Status::none(bound));
+        let alive = std::mem::replace(&mut status, Status::none());
         for (a, b) in &live {
             status.contested.insert(*a);
             status.contested.insert(*b);
@@ -154,9 +154,9 @@ impl<R: Rules> Fold<'_, R> {
 
     /// What keeping `kept` drops, for somebody who sees `status`: its rivals, and every resolution that
     /// kept another one.
-    pub(super) fn dropped_by_keeping(&self, kept: usize, status: &Status) -> Bits {
+    pub(super) fn dropped_by_keeping(&self, kept: usize, status: &Status) -> Positions {
         let disputed = |i: usize| status.contested.has(i) || status.suspended.has(i);
-        let mut drops = Bits::none(self.judged.len());
+        let mut drops = Positions::none();
         for (a, b) in &self.rivals {
             let rival = match kept {
                 kept if kept == *a => *b,
