@@ -46,7 +46,7 @@ use format::segment_name;
 pub use format::{JournalId, Kind, MAX_PAYLOAD};
 use index::Index;
 pub use inspect::{Inspection, Watermark};
-use tail::{Batch, Tail, create_segment};
+use tail::{Batch, Last, Tail, create_segment};
 pub use ticket::Ticket;
 
 use crate::files::Files;
@@ -197,6 +197,7 @@ impl Journal {
             next,
             marker: None,
             spare: Batch::default(),
+            last: Last::default(),
         };
         let (cut, stopped) = match tail.restore(0, tail_cut, false) {
             Ok(cut) => (cut, None),

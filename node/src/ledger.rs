@@ -98,7 +98,7 @@ pub enum LedgerError {
     /// The journal has stopped: nothing is acknowledged until it resumes.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    /// The case store can't be written or read; it is rebuilt at the next start.
+    /// The case store can't be written or read. One that is damaged is opened anew by the next call.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A record of the case store is not what it should be; the store is rebuilt at the next start.
@@ -158,6 +158,8 @@ pub struct Ledger {
     /// The position that the next frame gets; those not synced yet are before it, too.
     next: u64,
     cases: Cases,
+    /// As in [`Opening`].
+    cache_bytes: Option<u64>,
     keystore: Keystore,
     documents: LruCache<DocumentKey, DocumentState>,
     /// What documents come to, for those asked about since they last changed.

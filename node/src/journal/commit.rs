@@ -10,17 +10,20 @@ use std::path::PathBuf;
 use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Frame;
 use super::error::{AppendError, Stopped};
 use super::format::{FRAME_HEADER, FrameHeader, JournalId, MAX_BATCH, MAX_PAYLOAD, Seal};
 use super::index::Index;
-use super::tail::{Batch, Tail};
+use super::tail::{Batch, Last, Tail};
 use super::ticket::{Ticket, Waiting};
 
 /// The marker is synced this long after it was written.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// The part of a sync's time that is waited for others to join the next batch.
+const PATIENCE: u32 = 4;
 
 /// What the writer and the callers of a journal share. Locks are taken in the order tail, queue, index.
 #[derive(Debug)]
@@ -116,9 +119,21 @@ impl Shared {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
+        self.gather(&tail.last);
         self.commit_queued(&mut tail);
         drop(tail);
         self.hurry();
+    }
+
+    /// Lets those catch up who were told of the last batch a moment ago and come with their next records:
+    /// the first of them would else sync his own alone while all others wait for him, and each round would
+    /// cost two syncs. Waits for as many as there were, and no longer than a small part of a sync.
+    fn gather(&self, last: &Last) {
+        let patience = last.took / PATIENCE;
+        let begun = Instant::now();
+        while self.queue().waiting.tickets() < last.tickets && begun.elapsed() < patience {
+            std::thread::yield_now();
+        }
     }
 
     /// Wakes the journal's thread if there is something to write.
@@ -175,7 +190,14 @@ impl Shared {
         let waiting = std::mem::take(&mut queue.waiting);
         drop(queue);
         self.drained.notify_all();
-        waiting.tell(self.commit(tail, &mut batch));
+        let begun = Instant::now();
+        let tickets = waiting.tickets();
+        let outcome = self.commit(tail, &mut batch);
+        tail.last = Last {
+            tickets,
+            took: begun.elapsed(),
+        };
+        waiting.tell(outcome);
         batch.bytes.clear();
         batch.offsets.clear();
         tail.spare = batch;

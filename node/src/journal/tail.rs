@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::{Damage, DamageKind, Stopped};
 use super::format::{FRAME_HEADER, JournalId, SEGMENT_HEADER, Seal, encode_segment_header, segment_name};
@@ -27,6 +28,15 @@ pub(super) struct Batch {
     pub(super) offsets: Vec<u32>,
 }
 
+/// What the last batch was like.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Last {
+    /// How many waited for it.
+    pub(super) tickets: usize,
+    /// How long writing and syncing it took.
+    pub(super) took: Duration,
+}
+
 /// Where the next batch goes.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -44,6 +54,7 @@ pub(super) struct Tail {
     pub(super) marker: Option<Marker>,
     /// An empty batch, for its memory.
     pub(super) spare: Batch,
+    pub(super) last: Last,
 }
 
 impl Tail {

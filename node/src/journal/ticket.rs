@@ -118,6 +118,11 @@ impl Waiting {
         self.tickets == 0
     }
 
+    /// How many wait.
+    pub(super) fn tickets(&self) -> usize {
+        self.tickets
+    }
+
     pub(super) fn tell(self, outcome: Result<(), Stopped>) {
         self.settle(outcome);
     }

@@ -6,10 +6,11 @@
 //! 690 µs that one took; a busy document's record was written anew with each of its updates.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::LedgerError;
 use super::index::Table;
-use crate::store::{Batch, CaseStore, Reflects};
+use crate::store::{Batch, CaseStore, Reflects, StoreError};
 
 /// Bytes kept in memory before they are written: some 10,000 updates.
 const FULL: usize = 8 << 20;
@@ -28,6 +29,8 @@ pub(super) struct Cases {
     store: Option<CaseStore>,
     pending: BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>,
     bytes: usize,
+    /// Something that was read or written did not hold.
+    failed: AtomicBool,
 }
 
 impl Cases {
@@ -36,15 +39,49 @@ impl Cases {
             store,
             pending: BTreeMap::new(),
             bytes: 0,
+            failed: AtomicBool::new(false),
         }
+    }
+
+    /// Has the store failed, so that it has to be opened anew?
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Closes the store, and begins with the one that `open` gives. What is not written is forgotten.
+    pub(super) fn reopen(
+        &mut self,
+        open: impl FnOnce() -> Result<CaseStore, LedgerError>,
+    ) -> Result<(), LedgerError> {
+        // sled lets nobody have the folder twice.
+        self.store = None;
+        let store = open()?;
+        *self = Self::new(Some(store));
+        Ok(())
+    }
+
+    /// The store, if there is to be one.
+    fn store(&self) -> Result<Option<&CaseStore>, LedgerError> {
+        match &self.store {
+            None if self.has_failed() => Err(StoreError::Broken("it cannot be opened anew".into()).into()),
+            store => Ok(store.as_ref()),
+        }
+    }
+
+    /// Remembers a failure that only a new beginning cures.
+    fn heed<T>(&self, result: Result<T, StoreError>) -> Result<T, LedgerError> {
+        if matches!(result, Err(StoreError::Damaged(_) | StoreError::Broken(_))) {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        Ok(result?)
     }
 
     /// The value as it will be.
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
         match self.pending.get(&table).and_then(|records| records.get(key)) {
             Some(value) => Ok(Some(value.clone())),
-            None => match &self.store {
-                Some(store) => Ok(store.get(table.into(), key)?),
+            None => match self.store()? {
+                Some(store) => self.heed(store.get(table.into(), key)),
                 None => Ok(None),
             },
         }
@@ -59,13 +96,13 @@ impl Cases {
     /// Every record whose key begins with `prefix`, as it will be, in the order of keys.
     pub(super) fn scan(&self, table: Table, prefix: &[u8]) -> Result<Vec<Stored>, LedgerError> {
         let written = self
-            .store
-            .iter()
+            .store()?
+            .into_iter()
             .flat_map(|store| store.scan_prefix(table.into(), prefix));
         let Some(pending) = self.pending.get(&table) else {
-            return Ok(written.collect::<Result<_, _>>()?);
+            return self.heed(written.collect());
         };
-        let mut records: BTreeMap<_, _> = written.collect::<Result<_, _>>()?;
+        let mut records: BTreeMap<_, _> = self.heed(written.collect())?;
         let behind = pending.range(prefix.to_vec()..);
         for (key, value) in behind.take_while(|(key, _)| key.starts_with(prefix)) {
             records.insert(key.clone(), value.clone());
@@ -87,7 +124,7 @@ impl Cases {
     ///
     /// In one batch: the store is never between two states of the journal.
     pub(super) fn write(&mut self, reflects: Reflects) -> Result<(), LedgerError> {
-        let Some(store) = &self.store else {
+        let Some(store) = self.store()? else {
             return Ok(());
         };
         let mut batch = Batch::new();
@@ -97,7 +134,7 @@ impl Cases {
             }
         }
         batch.reflect(reflects);
-        store.apply(batch)?;
+        self.heed(store.apply(batch))?;
         self.forget();
         Ok(())
     }
@@ -111,7 +148,7 @@ impl Cases {
     /// Deletes everything.
     pub(super) fn clear(&mut self) -> Result<(), LedgerError> {
         self.forget();
-        let Some(store) = &self.store else {
+        let Some(store) = self.store()? else {
             return Ok(());
         };
         for table in Table::ALL {

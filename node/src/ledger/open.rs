@@ -101,6 +101,7 @@ impl Ledger {
             next: journal.end(),
             journal: Arc::new(journal),
             cases: Cases::new(store),
+            cache_bytes: opening.cache_bytes,
             keystore,
             documents: LruCache::new(OPEN_DOCUMENTS),
             projections: LruCache::new(PROJECTIONS),
@@ -178,6 +179,7 @@ impl Ledger {
     /// # Errors
     /// While it can't; reads go on.
     pub(super) fn resume(&mut self) -> Result<(), LedgerError> {
+        self.mend()?;
         self.is_ahead |= self.journal.stopped().is_some();
         if !self.is_ahead {
             return Ok(());
@@ -189,6 +191,25 @@ impl Ledger {
         self.is_ahead = false;
         for note in report.notes {
             tracing::warn!(%note, "resumed");
+        }
+        Ok(())
+    }
+
+    /// Opens the case store anew if it failed: it is set aside, and built again from the journal.
+    pub(super) fn mend(&mut self) -> Result<(), LedgerError> {
+        let Some(cache_bytes) = self.cache_bytes.filter(|_| self.cases.has_failed()) else {
+            return Ok(());
+        };
+        // What is not durable yet can't be read back.
+        self.barrier()?.wait()?;
+        let mut report = OpenReport::default();
+        let home = self.home.clone();
+        self.cases
+            .reopen(|| open_store(&home, cache_bytes, &mut report))?;
+        self.forget()?;
+        self.catch_up(&mut report, &mut |_, _| {})?;
+        for note in report.notes {
+            tracing::warn!(%note, "the case store failed and was opened anew");
         }
         Ok(())
     }

@@ -104,7 +104,14 @@ impl Ledger {
     /// Opens a document, if anything of it is stored.
     pub(super) fn open_document(&mut self, key: &DocumentKey) -> Result<Option<&DocumentState>, LedgerError> {
         if self.documents.get(key).is_none() {
-            let Some(state) = self.load_document(key)? else {
+            let loaded = match self.load_document(key) {
+                Err(LedgerError::Store(_)) if self.cases.has_failed() => {
+                    self.mend()?;
+                    self.load_document(key)?
+                }
+                loaded => loaded?,
+            };
+            let Some(state) = loaded else {
                 return Ok(None);
             };
             self.keep_open(key.clone(), state)?;
