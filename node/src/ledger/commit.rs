@@ -125,8 +125,7 @@ impl Ledger {
             Some(key) => {
                 let state = self.documents.peek(key).and_then(DocumentState::document);
                 let document = state.ok_or_else(|| RecordError::NoDocument(key.clone()))?;
-                let (_, payload, _) = document.change(&actor, &draft.content)?;
-                (key.clone(), payload)
+                (key.clone(), document.change(&actor, &draft.content)?)
             }
             None => {
                 let (_, payload, _) = Document::create(kind.name(), &actor, &draft.content)?;
