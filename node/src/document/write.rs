@@ -1,10 +1,11 @@
 //! Writes an Automerge change: the mirror of [`super::wire`] and [`super::column`], in the one encoding
 //! that Automerge itself would choose.
 //!
-//! By hand for its speed. Automerge's own composition, `Change::from(ExpandedChange)`, stays the
-//! definition: a test compares the two byte for byte over thousands of changes. But it clones every name
-//! and value several times on its way through the expanded form, and was most of what taking in a change
-//! cost, since the guard composes each one anew; the figures are those of `cargo bench --bench document`.
+//! By hand, so that nothing of Automerge runs while a change is judged, and for speed: composing an average
+//! change takes about half of the 3.5 µs that `Change::from(ExpandedChange)` takes, which clones every name
+//! and value on its way through the expanded form (`cargo bench --bench document`). Automerge's own
+//! composition stays the definition of what is canonical: a test compares the two byte for byte over
+//! thousands of changes.
 
 use anjuan_sync::hash::sha256;
 

@@ -52,8 +52,8 @@ struct Check {
 
 impl Ledger {
     /// Reads the whole journal anew, checks every signature, certificate chain and log from the root
-    /// certificate up, replays every document and compares it with the case store. `progress` is told
-    /// frames and documents done, and in all.
+    /// certificate up, replays every document, compares it with the case store and has Automerge merge it.
+    /// `progress` is told frames and documents done, and in all.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, LedgerError> {
         let end = self.journal.end();
         let documents = scan_documents(self)?;
@@ -114,7 +114,15 @@ impl Ledger {
             check.found.documents += 1;
             let replayed = self.replay_document(&key, record.clone());
             match replayed {
-                Ok(state) if state.record == record => {}
+                Ok(mut state) if state.record == record => {
+                    if let Err(error) = state.merge() {
+                        check.found.faults.push(Fault {
+                            what: format!("document {}", key.id),
+                            check: "merge",
+                            message: error.to_string(),
+                        });
+                    }
+                }
                 Ok(_) => check.found.faults.push(Fault {
                     what: format!("document {}", key.id),
                     check: "replay",
