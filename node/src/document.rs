@@ -4,7 +4,8 @@
 //! these three; every change adds exactly one event, whole and for good, and may set fields of the record.
 //! What an event means, and whether it counts, is decided in the fold of its kind.
 //!
-//! The signed payloads are the truth; what [`Document::save`] writes is a cache.
+//! The signed payloads are the truth; what [`Document::save`] writes is a cache, and Automerge's document is
+//! made when it is asked for ([`Document::merge`]).
 
 mod causal;
 mod column;
@@ -13,19 +14,19 @@ pub mod content;
 mod extract;
 mod guard;
 mod ids;
+mod merge;
 pub mod order;
 mod refusal;
 mod saved;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod write;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use automerge::{ActorId, Automerge, Change, ChangeHash, ROOT, ReadDoc, ScalarValue};
+use automerge::{ActorId, ChangeHash};
 use serde_json::Value;
 
 use self::causal::Causal;
@@ -34,18 +35,23 @@ use self::content::ContentError;
 pub use self::guard::Expected;
 use self::guard::{Judged, Judgement};
 pub use self::ids::{actor, document_id, event_key};
+pub use self::merge::MergeError;
+use self::merge::Merged;
 use self::order::OrderKey;
 pub use self::refusal::Refusal;
+use self::saved::Chunks;
 pub use self::saved::LoadError;
 pub use self::wire::{MAX_DEPS, MAX_OPS, MAX_PREDECESSORS, change_hash, is_written_by};
 use crate::kind::Content;
 
-/// A document: its applied changes, and Automerge's merge of them.
+/// A document: its applied changes, and Automerge's merge of them once it was asked for.
 #[derive(Clone, Debug)]
 pub struct Document {
-    automerge: Automerge,
     causal: Causal,
     entries: Vec<Arc<Extracted>>,
+    /// The changes of `entries`, as signed.
+    chunks: Chunks,
+    merged: Option<Merged>,
 }
 
 /// What an applied change is and says.
@@ -114,37 +120,35 @@ impl Document {
         let position = Position {
             actor,
             seq: 1,
-            start_op: NonZeroU64::MIN,
-            deps: Vec::new(),
+            start_op: 1,
+            deps: &[],
             base: Base::New(kind),
+            replaced: &[],
         };
-        let payload = compose(&position, content, |_| Vec::new()).raw_bytes().to_vec();
-        let (document, extracted) = Self::begin(guard::judge_first(&payload, actor)?)?;
+        let payload = write::sealed(&compose(&position, content));
+        let (document, extracted) = Self::begin(guard::judge_first(&payload, actor)?, &payload);
         Ok((document, payload, extracted))
     }
 
     /// The document that `payload` creates.
     pub fn open(payload: &[u8], expected: &Expected<'_>) -> Result<(Self, Arc<Extracted>), Refusal> {
-        Self::begin(guard::judge_creation(payload, expected)?)
+        Ok(Self::begin(guard::judge_creation(payload, expected)?, payload))
     }
 
-    fn begin((change, judged): (Change, Judged)) -> Result<(Self, Arc<Extracted>), Refusal> {
+    fn begin(judged: Judged, payload: &[u8]) -> (Self, Arc<Extracted>) {
         let mut document = Self {
-            automerge: apply(&Automerge::new(), vec![change])?,
             causal: Causal::default(),
             entries: Vec::new(),
+            chunks: Chunks::default(),
+            merged: None,
         };
-        let extracted = document.enter(judged);
-        Ok((document, extracted))
+        let extracted = document.enter(judged, payload);
+        (document, extracted)
     }
 
-    /// Makes `actor`'s next change, on top of all there is: the document with it, and the payload to sign.
-    /// The document itself stays as it is until the update is safely stored.
-    pub fn change(
-        &self,
-        actor: &ActorId,
-        content: &Content,
-    ) -> Result<(Self, Vec<u8>, Arc<Extracted>), ChangeError> {
+    /// The payload to sign for `actor`'s next change, on top of all there is. The document stays as it is:
+    /// the change enters by [`Self::admit`], like everybody else's, once the update is safely stored.
+    pub fn change(&self, actor: &ActorId, content: &Content) -> Result<Vec<u8>, ChangeError> {
         content::check(content)?;
         let Some(creator) = self.causal.creator() else {
             return Err(Refusal::NotACreation.into());
@@ -152,21 +156,21 @@ impl Document {
         let own = self.causal.last_of(actor);
         let deps = self.causal.heads_for(actor, MAX_DEPS);
         let past = self.causal.past(&deps);
-        let start_op = self.causal.max_op(&deps).saturating_add(1);
+        let fields = content.record.keys();
+        let replaced: Vec<_> = fields.map(|field| self.causal.current(&past, field)).collect();
         let position = Position {
             actor,
             seq: own.map_or(1, |(_, seq)| seq + 1),
-            start_op: NonZeroU64::new(start_op).unwrap_or(NonZeroU64::MAX),
-            deps,
+            start_op: self.causal.max_op(&deps).saturating_add(1),
+            deps: &deps,
             base: Base::Of(creator),
+            replaced: &replaced,
         };
-        let change = compose(&position, content, |field| self.causal.current(&past, field));
-        let payload = change.raw_bytes().to_vec();
-        let mut next = self.clone();
-        // By the same door as everybody else's, so that nothing is signed that others would refuse.
-        match next.admit_as(&payload, actor, own.map(|(hash, _)| hash))? {
-            Admission::Applied(extracted) => Ok((next, payload, extracted)),
-            Admission::Waiting { .. } => Err(Refusal::NotACreation.into()),
+        let payload = write::sealed(&compose(&position, content));
+        // Judged as by everybody else, so that nothing is signed that others would refuse.
+        match guard::judge(&self.causal, &payload, actor, own.map(|(hash, _)| hash))? {
+            Judgement::Fits(_) => Ok(payload),
+            Judgement::Waits(_) => Err(Refusal::NotACreation.into()),
         }
     }
 
@@ -174,58 +178,15 @@ impl Document {
     /// handed in in the log's order. On anything but [`Admission::Applied`] the document is as before.
     pub fn admit(&mut self, payload: &[u8], expected: &Expected<'_>) -> Result<Admission, Refusal> {
         let actor = actor(expected.author, expected.epoch);
-        self.admit_as(payload, &actor, expected.own_last)
-    }
-
-    fn admit_as(
-        &mut self,
-        payload: &[u8],
-        actor: &ActorId,
-        own_last: Option<ChangeHash>,
-    ) -> Result<Admission, Refusal> {
-        match guard::judge(&self.causal, payload, actor, own_last)? {
+        match guard::judge(&self.causal, payload, &actor, expected.own_last)? {
             Judgement::Waits(missing) => Ok(Admission::Waiting { missing }),
-            Judgement::Fits(change, judged) => {
-                self.automerge = apply(&self.automerge, vec![*change])?;
-                Ok(Admission::Applied(self.enter(judged)))
-            }
+            Judgement::Fits(judged) => Ok(Admission::Applied(self.enter(*judged, payload))),
         }
     }
 
-    /// Takes many in, in the order given, with one result each: the same as [`Self::admit`] one by one, at a
-    /// fraction of the cost.
-    pub fn admit_all(&mut self, updates: &[(&[u8], Expected<'_>)]) -> Vec<Result<Admission, Refusal>> {
-        let mut next = self.clone();
-        let mut changes = Vec::new();
-        let results = updates
-            .iter()
-            .map(|(payload, expected)| {
-                let actor = actor(expected.author, expected.epoch);
-                match guard::judge(&next.causal, payload, &actor, expected.own_last)? {
-                    Judgement::Waits(missing) => Ok(Admission::Waiting { missing }),
-                    Judgement::Fits(change, judged) => {
-                        changes.push(*change);
-                        Ok(Admission::Applied(next.enter(judged)))
-                    }
-                }
-            })
-            .collect();
-        match apply(&next.automerge, changes) {
-            Ok(automerge) => {
-                next.automerge = automerge;
-                *self = next;
-                results
-            }
-            // One by one, so that the blame falls on the right one.
-            Err(_) => updates
-                .iter()
-                .map(|(payload, expected)| self.admit(payload, expected))
-                .collect(),
-        }
-    }
-
-    fn enter(&mut self, judged: Judged) -> Arc<Extracted> {
-        self.causal.insert(&judged.extracted, judged.record);
+    fn enter(&mut self, judged: Judged, payload: &[u8]) -> Arc<Extracted> {
+        self.causal.insert(&judged.extracted, &judged.replaced);
+        self.chunks.push(payload);
         let extracted = Arc::new(judged.extracted);
         self.entries.push(Arc::clone(&extracted));
         extracted
@@ -260,44 +221,14 @@ impl Document {
     }
 
     /// The record as merged: of concurrent values, the one with the highest operation id. Cleared fields
-    /// are left out.
+    /// are left out. The same as Automerge's, which [`Self::merge`] checks.
     pub fn record(&self) -> BTreeMap<String, Value> {
-        let Ok(Some((_, record))) = self.automerge.get(ROOT, "record") else {
-            return BTreeMap::new();
-        };
-        self.automerge
-            .keys(&record)
-            .filter_map(|field| {
-                let (value, _) = self.automerge.get(&record, field.as_str()).ok()??;
-                let value = match value.as_scalar()? {
-                    ScalarValue::Str(text) => Value::from(text.as_str()),
-                    ScalarValue::Int(number) => Value::from(*number),
-                    ScalarValue::Boolean(value) => Value::from(*value),
-                    _ => return None,
-                };
-                Some((field, value))
+        self.causal
+            .merged()
+            .filter_map(|(field, by)| {
+                let value = self.entries.get(by)?.content.record.get(field)?;
+                (!value.is_null()).then(|| (field.to_owned(), value.clone()))
             })
             .collect()
-    }
-
-    /// Automerge's document.
-    pub fn automerge(&self) -> &Automerge {
-        &self.automerge
-    }
-}
-
-/// Applies changes that passed the guard to a copy. The catching is for faults in Automerge itself: bytes from
-/// outside never reach it, so a panic here is worth the message that the panic hook writes.
-fn apply(automerge: &Automerge, changes: Vec<Change>) -> Result<Automerge, Refusal> {
-    let hashes: Vec<_> = changes.iter().map(Change::hash).collect();
-    let applied = catch_unwind(AssertUnwindSafe(|| {
-        let mut next = automerge.clone();
-        next.apply_changes(changes).map(|()| next)
-    }));
-    match applied {
-        Ok(Ok(next)) if hashes.last().is_none_or(|last| next.get_heads().contains(last)) => Ok(next),
-        Ok(Ok(_)) => Err(Refusal::Automerge("the change was not applied".into())),
-        Ok(Err(error)) => Err(Refusal::Automerge(error.to_string())),
-        Err(_) => Err(Refusal::Automerge("a panic".into())),
     }
 }

@@ -176,7 +176,7 @@ fn admission(size: &Size, line: &mut dyn FnMut(String)) {
         admitted / least
     ));
     line(format!("    of it: signature             {verify:>8.1}"));
-    line(format!("           guard and Automerge   {guarded:>8.1}"));
+    line(format!("           guard                 {guarded:>8.1}"));
     line(format!(
         "           saving the document   {:>8.1}",
         saved - guarded

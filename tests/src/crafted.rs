@@ -73,7 +73,7 @@ fn whole(rng: &mut StdRng, scene: &Scene<'_>) -> Option<Crafted> {
         2 => (
             "whole document",
             Answer::Refused("not-a-change"),
-            scene.document.automerge().save(),
+            scene.document.clone().merge().expect("an honest document").save(),
         ),
         3 => (
             "noise",

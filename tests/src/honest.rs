@@ -111,7 +111,7 @@ impl Case {
     /// The author's next update, on top of `document`.
     pub fn write(&self, document: &Document, author: usize, content: &Content) -> Update {
         let actor = self.authors[author].actor();
-        let (_, payload, _) = document.change(&actor, content).expect("an honest change");
+        let payload = document.change(&actor, content).expect("an honest change");
         Update {
             author,
             own_last: document.last_of(&actor),

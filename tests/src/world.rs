@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anjuan_node::authority::certificate::{CertificateKind, Certified, Issue};
 use anjuan_node::authority::role::Role;
-use anjuan_node::document::{Document, actor, document_id};
+use anjuan_node::document::{Document, Expected, actor, document_id};
 use anjuan_node::files::Disk;
 use anjuan_node::kind::Content;
 use anjuan_node::ledger::{DocumentKey, Ledger, OpenReport, Opening, Taken, check};
@@ -180,10 +180,16 @@ impl Writer {
 
     /// Goes on with a document; `document` moves on.
     pub fn change(&mut self, key: &DocumentKey, document: &mut Document, event: &Value) -> SignedUpdate {
-        let (next, payload, _) = document
-            .change(&actor(&self.author(), &self.epoch), &content(event))
-            .expect("fits");
-        *document = next;
+        let actor = actor(&self.author(), &self.epoch);
+        let payload = document.change(&actor, &content(event)).expect("fits");
+        let expected = Expected {
+            space: &self.space,
+            author: &self.author(),
+            epoch: &self.epoch,
+            document: &key.id,
+            own_last: document.last_of(&actor),
+        };
+        document.admit(&payload, &expected).expect("fits");
         self.sign(key.id, payload)
     }
 }

@@ -38,16 +38,6 @@ struct Written {
     replaced_by: Vec<usize>,
 }
 
-/// A field of the record that a change sets.
-#[derive(Debug)]
-pub(super) struct RecordWrite {
-    pub(super) field: String,
-    /// Of the operation.
-    pub(super) counter: u64,
-    /// The operations whose values it replaces.
-    pub(super) replaced: Vec<OpId>,
-}
-
 /// A set of changes that holds, with each, all that came before it.
 #[derive(Clone, Debug)]
 pub(super) struct Past {
@@ -80,19 +70,26 @@ impl Causal {
         Some((last.hash, last.seq))
     }
 
-    /// Adds a change whose dependencies are all here.
-    pub(super) fn insert(&mut self, placed: &Extracted, record: Vec<RecordWrite>) {
+    /// Adds a change whose dependencies are all here. `replaced` gives, for each field of the record that it
+    /// sets, the operations whose values it replaces.
+    pub(super) fn insert(&mut self, placed: &Extracted, replaced: &[Vec<OpId>]) {
         let index = self.nodes.len();
-        for write in record {
-            let written = self.record.entry(write.field).or_default();
+        // In a canonical change the fields of the record come last, in order.
+        let fields = placed.content.record.len() as u64;
+        let counters = (placed.max_op + 1).saturating_sub(fields)..;
+        for ((field, replaced), counter) in placed.content.record.keys().zip(replaced).zip(counters) {
+            let written = match self.record.get_mut(field) {
+                Some(written) => written,
+                None => self.record.entry(field.clone()).or_default(),
+            };
             for earlier in written
                 .iter_mut()
-                .filter(|earlier| write.replaced.contains(&earlier.id))
+                .filter(|earlier| replaced.contains(&earlier.id))
             {
                 earlier.replaced_by.push(index);
             }
             written.push(Written {
-                id: OpId::new(write.counter, &placed.actor),
+                id: OpId::new(counter, &placed.actor),
                 by: index,
                 replaced_by: Vec::new(),
             });
@@ -188,6 +185,16 @@ impl Causal {
             .collect();
         current.sort_unstable();
         current
+    }
+
+    /// For each field of the record, which change gave it its merged value: of those that no other replaced,
+    /// the one with the highest operation id. Changes are counted in the order in which they were added.
+    pub(super) fn merged(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.record.iter().filter_map(|(field, written)| {
+            let current = written.iter().filter(|written| written.replaced_by.is_empty());
+            let last = current.max_by(|a, b| a.id.cmp(&b.id))?;
+            Some((field.as_str(), last.by))
+        })
     }
 
     /// Of the heads, as many as one change can depend on, the one after `actor`'s last change among them.

@@ -3,14 +3,14 @@
 //! The author's program and the guard of every replica run the same function, so a change is canonical
 //! exactly if its bytes are what its content composes to.
 
-use std::num::NonZeroU64;
-
-use automerge::legacy::{ElementId, Key, ObjectId, Op, OpId, OpType, SortedVec};
-use automerge::{ActorId, Change, ChangeHash, ExpandedChange, ObjType, ScalarValue};
+use automerge::legacy::OpId;
+use automerge::{ActorId, ChangeHash};
 use serde_json::{Map, Value};
 
-use super::extract::{EVENTS_COUNTER, RECORD_COUNTER};
+use super::extract::{EVENTS_COUNTER, MAKE_LIST, MAKE_MAP, PUT, RECORD_COUNTER};
 use super::ids::event_key;
+use super::wire::{RawChange, RawId, RawKey, RawOp, RawValue};
+use super::write;
 use crate::kind::Content;
 
 /// Where a change stands.
@@ -18,10 +18,13 @@ use crate::kind::Content;
 pub(super) struct Position<'a> {
     pub(super) actor: &'a ActorId,
     pub(super) seq: u64,
-    pub(super) start_op: NonZeroU64,
+    pub(super) start_op: u64,
     /// In ascending order.
-    pub(super) deps: Vec<ChangeHash>,
+    pub(super) deps: &'a [ChangeHash],
     pub(super) base: Base<'a>,
+    /// For each field of the record that the change sets, in their order: the operations whose values it
+    /// replaces, in ascending order. Beyond the last of them nothing is replaced.
+    pub(super) replaced: &'a [Vec<OpId>],
 }
 
 /// What it writes to.
@@ -33,109 +36,115 @@ pub(super) enum Base<'a> {
     Of(&'a ActorId),
 }
 
-/// The change that says `content`, which is within bounds. `current` gives the ids of the operations whose
-/// values a field of the record has now.
-pub(super) fn compose(
-    position: &Position<'_>,
-    content: &Content,
-    current: impl Fn(&str) -> Vec<OpId>,
-) -> Change {
-    let mut writer = Writer {
-        actor: position.actor,
-        next: position.start_op.get(),
-        ops: Vec::new(),
-    };
+/// The change that says `content`, which is within bounds, from the bytes on that its hash is over.
+pub(super) fn compose(position: &Position<'_>, content: &Content) -> Vec<u8> {
+    let author = position.actor;
     let creator = match position.base {
-        Base::New(kind) => {
-            writer.set(&ObjectId::Root, "kind", OpType::Put(kind.into()));
-            writer.set(&ObjectId::Root, "record", OpType::Make(ObjType::Map));
-            writer.set(&ObjectId::Root, "events", OpType::Make(ObjType::Map));
-            position.actor
-        }
+        Base::New(_) => author,
         Base::Of(creator) => creator,
     };
-    let events = ObjectId::Id(OpId::new(EVENTS_COUNTER, creator));
-    let event = writer.set(
-        &events,
-        &event_key(position.actor, position.seq),
-        OpType::Make(ObjType::Map),
-    );
-    writer.fields(&event, &content.event);
-    let record = ObjectId::Id(OpId::new(RECORD_COUNTER, creator));
-    for (name, value) in &content.record {
-        writer.push(
-            &record,
-            Key::Map(name.into()),
-            false,
-            current(name).into(),
-            action(value),
-        );
+    // The author first, then all others that are named, in ascending order.
+    let mut others: Vec<&ActorId> = position.replaced.iter().flatten().map(OpId::actor).collect();
+    others.push(creator);
+    others.retain(|actor| *actor != author);
+    others.sort_unstable();
+    others.dedup();
+    let place = |actor: &ActorId| match others.binary_search(&actor) {
+        Ok(place) => place as u64 + 1,
+        Err(_) => 0,
+    };
+    let of_creator = |counter| {
+        Some(RawId {
+            actor: place(creator),
+            counter,
+        })
+    };
+
+    let key = event_key(author, position.seq);
+    let mut writer = Writer {
+        start_op: position.start_op,
+        ops: Vec::with_capacity(content.event.len() + content.record.len() + 8),
+    };
+    if let Base::New(kind) = position.base {
+        writer.push(None, RawKey::Field("kind"), (PUT, RawValue::Str(kind)));
+        writer.push(None, RawKey::Field("record"), (MAKE_MAP, RawValue::Null));
+        writer.push(None, RawKey::Field("events"), (MAKE_MAP, RawValue::Null));
     }
-    Change::from(ExpandedChange {
-        operations: writer.ops,
-        actor_id: position.actor.clone(),
-        hash: None,
+    let event = writer.push(
+        of_creator(EVENTS_COUNTER),
+        RawKey::Field(&key),
+        (MAKE_MAP, RawValue::Null),
+    );
+    writer.fields(event, &content.event);
+    let record = of_creator(RECORD_COUNTER);
+    let mut replaced = position.replaced.iter();
+    for (name, value) in &content.record {
+        writer.push(record, RawKey::Field(name), action(value));
+        if let (Some(ids), Some(op)) = (replaced.next(), writer.ops.last_mut()) {
+            op.predecessors = ids
+                .iter()
+                .map(|id| RawId {
+                    actor: place(id.actor()),
+                    counter: id.counter(),
+                })
+                .collect();
+        }
+    }
+    let ops = writer.ops;
+    let others = others.into_iter().map(ActorId::to_bytes);
+    write::hashed(&RawChange {
+        deps: position.deps.to_vec(),
         seq: position.seq,
         start_op: position.start_op,
-        // Time and who and why stand in the signed header; here they would only be a second version.
-        time: 0,
-        message: None,
-        deps: position.deps.clone(),
-        extra_bytes: Vec::new(),
-        author: None,
+        actors: std::iter::once(author.to_bytes()).chain(others).collect(),
+        ops,
     })
 }
 
 struct Writer<'a> {
-    actor: &'a ActorId,
-    next: u64,
-    ops: Vec<Op>,
+    start_op: u64,
+    ops: Vec<RawOp<'a>>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    /// Adds an operation; gives its id.
     fn push(
         &mut self,
-        object: &ObjectId,
-        key: Key,
-        insert: bool,
-        pred: SortedVec<OpId>,
-        action: OpType,
-    ) -> OpId {
-        self.ops.push(Op {
-            action,
-            obj: object.clone(),
+        object: Option<RawId>,
+        key: RawKey<'a>,
+        (action, value): (u64, RawValue<'a>),
+    ) -> RawId {
+        let counter = self.start_op.saturating_add(self.ops.len() as u64);
+        self.ops.push(RawOp {
+            object,
             key,
-            pred,
-            insert,
+            insert: !matches!(key, RawKey::Field(_)),
+            action,
+            value,
+            predecessors: Vec::new(),
         });
-        let id = OpId::new(self.next, self.actor);
-        self.next += 1;
-        id
+        RawId { actor: 0, counter }
     }
 
-    fn set(&mut self, object: &ObjectId, name: &str, action: OpType) -> ObjectId {
-        ObjectId::Id(self.push(object, Key::Map(name.into()), false, SortedVec::new(), action))
-    }
-
-    fn fields(&mut self, object: &ObjectId, map: &Map<String, Value>) {
+    fn fields(&mut self, object: RawId, map: &'a Map<String, Value>) {
         // Sorted here, since a crate anywhere in the build may switch serde_json's maps to insertion order.
         let mut fields: Vec<_> = map.iter().collect();
         fields.sort_unstable_by_key(|(name, _)| *name);
         for (name, value) in fields {
-            let made = self.set(object, name, action(value));
-            self.inside(&made, value);
+            let made = self.push(Some(object), RawKey::Field(name), action(value));
+            self.inside(made, value);
         }
     }
 
-    fn inside(&mut self, object: &ObjectId, value: &Value) {
+    fn inside(&mut self, object: RawId, value: &'a Value) {
         match value {
             Value::Object(map) => self.fields(object, map),
             Value::Array(items) => {
-                let mut after = ElementId::Head;
+                let mut key = RawKey::Head;
                 for item in items {
-                    let id = self.push(object, Key::Seq(after), true, SortedVec::new(), action(item));
-                    self.inside(&ObjectId::Id(id.clone()), item);
-                    after = ElementId::Id(id);
+                    let made = self.push(Some(object), key, action(item));
+                    self.inside(made, item);
+                    key = RawKey::After(made);
                 }
             }
             _ => {}
@@ -143,14 +152,14 @@ impl Writer<'_> {
     }
 }
 
-fn action(value: &Value) -> OpType {
+fn action(value: &Value) -> (u64, RawValue<'_>) {
     match value {
-        Value::Object(_) => OpType::Make(ObjType::Map),
-        Value::Array(_) => OpType::Make(ObjType::List),
-        Value::String(text) => OpType::Put(text.as_str().into()),
-        Value::Bool(value) => OpType::Put((*value).into()),
+        Value::Object(_) => (MAKE_MAP, RawValue::Null),
+        Value::Array(_) => (MAKE_LIST, RawValue::Null),
+        Value::String(text) => (PUT, RawValue::Str(text)),
+        Value::Bool(value) => (PUT, RawValue::Bool(*value)),
         // Content within bounds has integers of 64 bits with sign only.
-        Value::Number(number) => OpType::Put(number.as_i64().map_or(ScalarValue::Null, ScalarValue::Int)),
-        Value::Null => OpType::Put(ScalarValue::Null),
+        Value::Number(number) => (PUT, number.as_i64().map_or(RawValue::Null, RawValue::Int)),
+        Value::Null => (PUT, RawValue::Null),
     }
 }

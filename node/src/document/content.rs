@@ -72,12 +72,12 @@ pub fn check(content: &Content) -> Result<(), ContentError> {
         return Err(ContentError::TooManyFields(content.record.len()));
     }
     let mut walk = Walk {
-        path: vec!["record".into()],
+        path: vec![Part::Field("record")],
         nodes: 0,
         max_string: MAX_RECORD_STRING,
     };
     for (name, value) in &content.record {
-        walk.path.push(field_name(name, "record")?);
+        walk.field(name)?;
         match value {
             Value::Object(_) | Value::Array(_) => return Err(ContentError::NotAScalar(walk.path())),
             scalar => walk.value(scalar)?,
@@ -85,37 +85,47 @@ pub fn check(content: &Content) -> Result<(), ContentError> {
         walk.path.pop();
     }
     let mut walk = Walk {
-        path: vec!["event".into()],
+        path: vec![Part::Field("event")],
         nodes: 0,
         max_string: MAX_STRING,
     };
     walk.map(&content.event)
 }
 
-fn field_name(name: &str, below: &str) -> Result<String, ContentError> {
-    if (1..=MAX_KEY).contains(&name.len()) {
-        Ok(name.to_owned())
-    } else {
-        Err(ContentError::FieldName(below.to_owned()))
-    }
+/// One step of a path.
+enum Part<'a> {
+    Field(&'a str),
+    Item(usize),
 }
 
-struct Walk {
-    path: Vec<String>,
+struct Walk<'a> {
+    path: Vec<Part<'a>>,
     nodes: usize,
     max_string: usize,
 }
 
-impl Walk {
+impl<'a> Walk<'a> {
     fn path(&self) -> String {
-        self.path.join("/")
+        let parts = self.path.iter().map(|part| match part {
+            Part::Field(name) => (*name).to_owned(),
+            Part::Item(index) => index.to_string(),
+        });
+        parts.collect::<Vec<_>>().join("/")
     }
 
-    fn map(&mut self, map: &Map<String, Value>) -> Result<(), ContentError> {
+    /// Goes down into a field.
+    fn field(&mut self, name: &'a str) -> Result<(), ContentError> {
+        if !(1..=MAX_KEY).contains(&name.len()) {
+            return Err(ContentError::FieldName(self.path()));
+        }
+        self.path.push(Part::Field(name));
+        Ok(())
+    }
+
+    fn map(&mut self, map: &'a Map<String, Value>) -> Result<(), ContentError> {
         self.descend()?;
         for (name, value) in map {
-            let name = field_name(name, &self.path())?;
-            self.path.push(name);
+            self.field(name)?;
             self.value(value)?;
             self.path.pop();
         }
@@ -130,7 +140,7 @@ impl Walk {
         Ok(())
     }
 
-    fn value(&mut self, value: &Value) -> Result<(), ContentError> {
+    fn value(&mut self, value: &'a Value) -> Result<(), ContentError> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err(ContentError::TooManyValues);
@@ -149,7 +159,7 @@ impl Walk {
             Value::Array(items) => {
                 self.descend()?;
                 for (index, item) in items.iter().enumerate() {
-                    self.path.push(index.to_string());
+                    self.path.push(Part::Item(index));
                     self.value(item)?;
                     self.path.pop();
                 }

@@ -12,9 +12,9 @@ use super::wire::{RawChange, RawId, RawKey, RawOp, RawValue};
 use crate::kind::Content;
 
 /// Automerge's numbers of the actions in this ledger.
-const MAKE_MAP: u64 = 0;
-const PUT: u64 = 1;
-const MAKE_LIST: u64 = 2;
+pub(super) const MAKE_MAP: u64 = 0;
+pub(super) const PUT: u64 = 1;
+pub(super) const MAKE_LIST: u64 = 2;
 
 /// Counters of the operations with which every document begins: `kind`, `record`, `events`.
 pub(super) const RECORD_COUNTER: u64 = 2;
@@ -34,17 +34,17 @@ pub(super) enum Home<'a> {
 
 /// What a change says.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct Said<'c> {
     /// Of a creating change: the document's kind.
     pub(super) kind: Option<String>,
     pub(super) content: Content,
     /// Operation ids that each field of the record replaces.
-    pub(super) replaced: BTreeMap<String, Vec<RawId>>,
+    pub(super) replaced: BTreeMap<&'c str, &'c [RawId]>,
 }
 
 /// Reads the content out of `change`. The rules broken here do not depend on the causal past, except for
 /// who created the document, which its id fixes.
-pub(super) fn extract(change: &RawChange<'_>, home: Home<'_>) -> Result<Said, Refusal> {
+pub(super) fn extract<'c>(change: &'c RawChange<'c>, home: Home<'_>) -> Result<Said<'c>, Refusal> {
     let mut reader = Reader {
         change,
         creator: match home {
@@ -82,49 +82,49 @@ pub(super) fn extract(change: &RawChange<'_>, home: Home<'_>) -> Result<Said, Re
 }
 
 /// One operation's value, and where it goes. Objects are filled once all operations are read.
-struct Node {
-    place: Place,
-    value: Partial,
+struct Node<'c> {
+    place: Place<'c>,
+    value: Partial<'c>,
     /// Of an object of the event: its level, the event itself being the first.
     depth: usize,
 }
 
-impl Node {
+impl Node<'_> {
     fn elsewhere() -> Self {
         Self {
             place: Place::Elsewhere,
-            value: Partial::Scalar(Value::Null),
+            value: Partial::Scalar(RawValue::Null),
             depth: 0,
         }
     }
 }
 
-enum Place {
+enum Place<'c> {
     /// Not part of the event.
     Elsewhere,
     /// Below the object made by the operation of this index.
-    Field(usize, String),
+    Field(usize, &'c str),
     Item(usize),
 }
 
-enum Partial {
-    Scalar(Value),
-    Map(BTreeSet<String>),
+enum Partial<'c> {
+    Scalar(RawValue<'c>),
+    Map(BTreeSet<&'c str>),
     /// Counter of the last item.
     List(Option<u64>),
 }
 
-struct Reader<'a> {
-    change: &'a RawChange<'a>,
+struct Reader<'c> {
+    change: &'c RawChange<'c>,
     /// Place, among the change's actors, of the one who created the document.
     creator: Option<u64>,
-    nodes: Vec<Node>,
+    nodes: Vec<Node<'c>>,
     event: Option<usize>,
     record: BTreeMap<String, Value>,
-    replaced: BTreeMap<String, Vec<RawId>>,
+    replaced: BTreeMap<&'c str, &'c [RawId]>,
 }
 
-impl Reader<'_> {
+impl<'c> Reader<'c> {
     /// Reads the three operations that begin a document.
     fn skeleton(&mut self) -> Result<String, Refusal> {
         let fields = ["kind", "record", "events"]
@@ -150,7 +150,7 @@ impl Reader<'_> {
         }
     }
 
-    fn operation(&mut self, index: usize, op: &RawOp<'_>) -> Result<Node, Refusal> {
+    fn operation(&mut self, index: usize, op: &'c RawOp<'c>) -> Result<Node<'c>, Refusal> {
         let value = partial(index, op)?;
         let Some(object) = op.object else {
             return Err(Refusal::RootWritten(index));
@@ -165,7 +165,7 @@ impl Reader<'_> {
         }
     }
 
-    fn event(&mut self, index: usize, op: &RawOp<'_>, value: Partial) -> Result<Node, Refusal> {
+    fn event(&mut self, index: usize, op: &'c RawOp<'c>, value: Partial<'c>) -> Result<Node<'c>, Refusal> {
         let RawKey::Field(key) = op.key else {
             return Err(Refusal::KeyType(index));
         };
@@ -192,7 +192,7 @@ impl Reader<'_> {
         })
     }
 
-    fn record(&mut self, index: usize, op: &RawOp<'_>, value: Partial) -> Result<Node, Refusal> {
+    fn record(&mut self, index: usize, op: &'c RawOp<'c>, value: Partial<'c>) -> Result<Node<'c>, Refusal> {
         let RawKey::Field(name) = op.key else {
             return Err(Refusal::KeyType(index));
         };
@@ -202,10 +202,10 @@ impl Reader<'_> {
         let Partial::Scalar(scalar) = value else {
             return Err(Refusal::RecordObject(index));
         };
-        if self.record.insert(name.to_owned(), scalar).is_some() {
+        if self.replaced.insert(name, &op.predecessors).is_some() {
             return Err(Refusal::FieldTwice(index));
         }
-        self.replaced.insert(name.to_owned(), op.predecessors.clone());
+        self.record.insert(name.to_owned(), stated(scalar));
         Ok(Node::elsewhere())
     }
 
@@ -213,10 +213,10 @@ impl Reader<'_> {
     fn nested(
         &mut self,
         index: usize,
-        op: &RawOp<'_>,
+        op: &'c RawOp<'c>,
         object: RawId,
-        value: Partial,
-    ) -> Result<Node, Refusal> {
+        value: Partial<'c>,
+    ) -> Result<Node<'c>, Refusal> {
         let parent = object
             .counter
             .checked_sub(self.change.start_op)
@@ -229,10 +229,10 @@ impl Reader<'_> {
         }
         let place = match (&mut self.nodes[parent].value, op.key) {
             (Partial::Map(fields), RawKey::Field(name)) if !op.insert => {
-                if !fields.insert(name.to_owned()) {
+                if !fields.insert(name) {
                     return Err(Refusal::FieldTwice(index));
                 }
-                Place::Field(parent, name.to_owned())
+                Place::Field(parent, name)
             }
             (Partial::List(last), key @ (RawKey::Head | RawKey::After(_))) => {
                 let appends = op.insert
@@ -259,29 +259,34 @@ impl Reader<'_> {
     }
 }
 
-fn partial(index: usize, op: &RawOp<'_>) -> Result<Partial, Refusal> {
-    match op.action {
-        MAKE_MAP => Ok(Partial::Map(BTreeSet::new())),
-        MAKE_LIST => Ok(Partial::List(None)),
-        PUT => Ok(Partial::Scalar(match op.value {
-            RawValue::Null => Value::Null,
-            RawValue::Bool(value) => Value::from(value),
-            RawValue::Int(value) => Value::from(value),
-            RawValue::Str(value) => Value::from(value),
-            RawValue::Other(kind) => return Err(Refusal::ValueType { index, kind }),
-        })),
-        action => Err(Refusal::Action { index, action }),
+fn partial<'c>(index: usize, op: &RawOp<'c>) -> Result<Partial<'c>, Refusal> {
+    match (op.action, op.value) {
+        (MAKE_MAP, _) => Ok(Partial::Map(BTreeSet::new())),
+        (MAKE_LIST, _) => Ok(Partial::List(None)),
+        (PUT, RawValue::Other(kind)) => Err(Refusal::ValueType { index, kind }),
+        (PUT, value) => Ok(Partial::Scalar(value)),
+        (action, _) => Err(Refusal::Action { index, action }),
+    }
+}
+
+fn stated(value: RawValue<'_>) -> Value {
+    match value {
+        // A value of another type has been refused.
+        RawValue::Null | RawValue::Other(_) => Value::Null,
+        RawValue::Bool(value) => Value::from(value),
+        RawValue::Int(value) => Value::from(value),
+        RawValue::Str(value) => Value::from(value),
     }
 }
 
 /// Builds the event from its parts. A part stands behind the object it belongs to, so from the last to the
 /// first each is whole when its turn comes.
-fn assemble(nodes: Vec<Node>, event: usize) -> Map<String, Value> {
+fn assemble(nodes: Vec<Node<'_>>, event: usize) -> Map<String, Value> {
     let mut nodes: Vec<_> = nodes
         .into_iter()
         .map(|node| {
             let value = match node.value {
-                Partial::Scalar(value) => value,
+                Partial::Scalar(value) => stated(value),
                 Partial::Map(_) => Value::Object(Map::new()),
                 Partial::List(_) => Value::Array(Vec::new()),
             };
@@ -297,7 +302,7 @@ fn assemble(nodes: Vec<Node>, event: usize) -> Map<String, Value> {
         match place {
             Place::Field(parent, name) => {
                 if let Value::Object(fields) = &mut nodes[parent].1 {
-                    fields.insert(name, value);
+                    fields.insert(name.to_owned(), value);
                 }
             }
             Place::Item(parent) => {

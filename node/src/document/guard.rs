@@ -4,26 +4,24 @@
 //! silently left one that cannot be loaded again; 129 bytes cost 10.9 s. So nothing from outside reaches
 //! it. The bytes are read by bounded readers of our own ([`super::wire`]), checked against the rules of the
 //! schema ([`super::extract`]) and against the causal past ([`super::causal`]); then the change is composed
-//! anew from what it says ([`super::compose`]), and must come out byte for byte the same. What Automerge is
-//! given is the composed one.
+//! anew from what it says ([`super::compose`]), and must come out byte for byte the same.
 //!
 //! Every answer is a function of the change and its causal past, never of concurrent changes that happen
 //! to be here already, so all replicas come to the same one.
 
-use std::num::NonZeroU64;
-
 use anjuan_sync::update::payload_hash;
 use anjuan_sync::{AuthorKey, DocumentId, LogEpoch, Space};
 use automerge::legacy::OpId;
-use automerge::{ActorId, Change, ChangeHash};
+use automerge::{ActorId, ChangeHash};
 
 use super::Extracted;
-use super::causal::{Causal, RecordWrite};
+use super::causal::Causal;
 use super::compose::{Base, Position, compose};
 use super::extract::{Home, Said, extract};
 use super::ids::{actor, document_id};
 use super::refusal::Refusal;
 use super::wire::{self, RawChange, RawId};
+use super::write::UNHASHED;
 
 /// The highest operation counter: Automerge keeps them in 32 bits, some of its sums with sign.
 const MAX_COUNTER: u64 = i32::MAX as u64;
@@ -47,19 +45,20 @@ pub struct Expected<'a> {
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) extracted: Extracted,
-    pub(super) record: Vec<RecordWrite>,
+    /// For each field of the record that it sets, in their order: the operations whose values it replaces.
+    pub(super) replaced: Vec<Vec<OpId>>,
 }
 
 #[derive(Debug)]
 pub(super) enum Judgement {
-    /// The change, composed here; the same bytes as the payload.
-    Fits(Box<Change>, Judged),
+    /// It may.
+    Fits(Box<Judged>),
     /// These are not here yet.
     Waits(Vec<ChangeHash>),
 }
 
 /// May `payload` create the document it is signed for?
-pub(super) fn judge_creation(payload: &[u8], expected: &Expected<'_>) -> Result<(Change, Judged), Refusal> {
+pub(super) fn judge_creation(payload: &[u8], expected: &Expected<'_>) -> Result<Judged, Refusal> {
     let judged = judge_first(payload, &actor(expected.author, expected.epoch))?;
     if expected.own_last.is_some() {
         // A number of 1 belongs to an author who has not written here before.
@@ -84,23 +83,18 @@ pub(super) fn judge_creation(payload: &[u8], expected: &Expected<'_>) -> Result<
 }
 
 /// May `payload`, written by `actor`, create a document?
-pub(super) fn judge_first(payload: &[u8], actor: &ActorId) -> Result<(Change, Judged), Refusal> {
-    let raw = read(payload, actor)?;
+pub(super) fn judge_first(payload: &[u8], actor: &ActorId) -> Result<Judged, Refusal> {
+    let (hash, raw) = read(payload, actor)?;
     if !raw.deps.is_empty() {
         return Err(Refusal::NotACreation);
     }
     let said = extract(&raw, Home::New)?;
     check_seq(&raw, 1)?;
-    let start_op = check_start(&raw, 1)?;
-    let position = Position {
-        actor,
-        seq: raw.seq,
-        start_op,
-        deps: Vec::new(),
-        base: Base::New(said.kind.as_deref().unwrap_or_default()),
-    };
-    let change = compose(&position, &said.content, |_| Vec::new());
-    finish(payload, actor, &raw, said, change)
+    check_start(&raw, 1)?;
+    let replaced = vec![Vec::new(); said.content.record.len()];
+    let base = Base::New(said.kind.as_deref().unwrap_or_default());
+    check_canonical(payload, &raw, actor, base, &said, &replaced)?;
+    Ok(judged(hash, &raw, actor, said, replaced))
 }
 
 /// May `payload` become part of the document with these changes?
@@ -110,7 +104,7 @@ pub(super) fn judge(
     actor: &ActorId,
     own_last: Option<ChangeHash>,
 ) -> Result<Judgement, Refusal> {
-    let raw = read(payload, actor)?;
+    let (hash, raw) = read(payload, actor)?;
     let (Some(creator), false) = (causal.creator(), raw.deps.is_empty()) else {
         return Err(Refusal::SecondCreation);
     };
@@ -133,7 +127,7 @@ pub(super) fn judge(
 
     let own_seq = own_last.and_then(|own| causal.seq(&own)).unwrap_or(0);
     check_seq(&raw, own_seq + 1)?;
-    if causal.contains(&raw.hash) {
+    if causal.contains(&hash) {
         return Err(Refusal::AlreadyApplied);
     }
     if causal.has_redundant(&raw.deps) {
@@ -143,33 +137,21 @@ pub(super) fn judge(
     if own_last.is_some_and(|own| !causal.is_in(&past, &own)) {
         return Err(Refusal::NotAfterOwn);
     }
-    let start_op = check_start(&raw, causal.max_op(&raw.deps) + 1)?;
-    for (field, named) in &said.replaced {
-        let mut named = named
-            .iter()
-            .map(|id| op_id(&raw, id))
-            .collect::<Option<Vec<_>>>()
-            .unwrap_or_default();
-        named.sort_unstable();
-        if named.len() != said.replaced[field].len() || named != causal.current(&past, field) {
-            return Err(Refusal::Predecessors(field.clone()));
-        }
+    check_start(&raw, causal.max_op(&raw.deps) + 1)?;
+    let mut replaced = Vec::with_capacity(said.replaced.len());
+    for (field, ids) in &said.replaced {
+        let named = op_ids(&raw, ids).filter(|named| *named == causal.current(&past, field));
+        replaced.push(named.ok_or_else(|| Refusal::Predecessors((*field).to_owned()))?);
     }
-    let position = Position {
-        actor,
-        seq: raw.seq,
-        start_op,
-        deps: raw.deps.clone(),
-        base: Base::Of(creator),
-    };
-    let change = compose(&position, &said.content, |field| causal.current(&past, field));
-    finish(payload, actor, &raw, said, change)
-        .map(|(change, judged)| Judgement::Fits(Box::new(change), judged))
+    check_canonical(payload, &raw, actor, Base::Of(creator), &said, &replaced)?;
+    Ok(Judgement::Fits(Box::new(judged(
+        hash, &raw, actor, said, replaced,
+    ))))
 }
 
 /// The format, and who wrote it.
-fn read<'a>(payload: &'a [u8], actor: &ActorId) -> Result<RawChange<'a>, Refusal> {
-    let raw = wire::read(payload)?;
+fn read<'a>(payload: &'a [u8], actor: &ActorId) -> Result<(ChangeHash, RawChange<'a>), Refusal> {
+    let (hash, raw) = wire::read(payload)?;
     if raw.actors[0] != actor.as_ref() {
         return Err(Refusal::Actor(hex::encode(
             &raw.actors[0][..raw.actors[0].len().min(super::ids::ACTOR_LENGTH)],
@@ -178,7 +160,7 @@ fn read<'a>(payload: &'a [u8], actor: &ActorId) -> Result<RawChange<'a>, Refusal
     if !raw.deps.is_sorted_by(|a, b| a < b) {
         return Err(Refusal::DependencyOrder);
     }
-    Ok(raw)
+    Ok((hash, raw))
 }
 
 fn check_seq(raw: &RawChange<'_>, expected: u64) -> Result<(), Refusal> {
@@ -190,68 +172,85 @@ fn check_seq(raw: &RawChange<'_>, expected: u64) -> Result<(), Refusal> {
     }
 }
 
-fn check_start(raw: &RawChange<'_>, expected: u64) -> Result<NonZeroU64, Refusal> {
+fn check_start(raw: &RawChange<'_>, expected: u64) -> Result<(), Refusal> {
     let given = raw.start_op;
     let last = expected.saturating_add(raw.ops.len() as u64);
     if last > MAX_COUNTER {
         return Err(Refusal::CounterTooLarge(last));
     }
-    NonZeroU64::new(given)
-        .filter(|_| given == expected)
-        .ok_or(Refusal::StartOp { given, expected })
+    if given == expected {
+        Ok(())
+    } else {
+        Err(Refusal::StartOp { given, expected })
+    }
 }
 
-fn op_id(raw: &RawChange<'_>, id: &RawId) -> Option<OpId> {
-    let actor = raw.actors.get(usize::try_from(id.actor).ok()?)?;
-    Some(OpId::new(id.counter, &ActorId::from(*actor)))
+/// Is `payload` the one encoding of what it says, where it says it?
+fn check_canonical(
+    payload: &[u8],
+    raw: &RawChange<'_>,
+    actor: &ActorId,
+    base: Base<'_>,
+    said: &Said<'_>,
+    replaced: &[Vec<OpId>],
+) -> Result<(), Refusal> {
+    let position = Position {
+        actor,
+        seq: raw.seq,
+        start_op: raw.start_op,
+        deps: &raw.deps,
+        base,
+        replaced,
+    };
+    // Magic and checksum, which come before, were compared as they were read.
+    if payload.get(UNHASHED..) == Some(&compose(&position, &said.content)) {
+        Ok(())
+    } else {
+        Err(Refusal::NotCanonical)
+    }
+}
+
+/// In ascending order. `None` if there is one whose actor the change does not name.
+fn op_ids(raw: &RawChange<'_>, ids: &[RawId]) -> Option<Vec<OpId>> {
+    let named = ids.iter().map(|id| {
+        let actor = raw.actors.get(usize::try_from(id.actor).ok()?)?;
+        Some(OpId::new(id.counter, &ActorId::from(*actor)))
+    });
+    let mut named = named.collect::<Option<Vec<_>>>()?;
+    named.sort_unstable();
+    Some(named)
 }
 
 /// Reads a change that was judged before.
 pub(super) fn reread(payload: &[u8], actor: &ActorId, creator: Option<&ActorId>) -> Result<Judged, Refusal> {
-    let raw = read(payload, actor)?;
+    let (hash, raw) = read(payload, actor)?;
     let said = extract(&raw, creator.map_or(Home::New, Home::Of))?;
-    Ok(judged(&raw, actor, said))
+    let replaced = said
+        .replaced
+        .iter()
+        .map(|(field, ids)| op_ids(&raw, ids).ok_or_else(|| Refusal::Predecessors((*field).to_owned())));
+    let replaced = replaced.collect::<Result<_, _>>()?;
+    Ok(judged(hash, &raw, actor, said, replaced))
 }
 
-fn finish(
-    payload: &[u8],
-    actor: &ActorId,
+fn judged(
+    hash: ChangeHash,
     raw: &RawChange<'_>,
-    said: Said,
-    change: Change,
-) -> Result<(Change, Judged), Refusal> {
-    if change.raw_bytes() != payload {
-        return Err(Refusal::NotCanonical);
-    }
-    Ok((change, judged(raw, actor, said)))
-}
-
-fn judged(raw: &RawChange<'_>, actor: &ActorId, said: Said) -> Judged {
-    let max_op = raw.start_op + raw.ops.len() as u64 - 1;
-    // In a canonical change the fields of the record come last, in order.
-    let first_record = max_op + 1 - said.content.record.len() as u64;
-    let record = (first_record..)
-        .zip(said.replaced)
-        .map(|(counter, (field, ids))| {
-            let replaced = ids.iter().filter_map(|id| op_id(raw, id)).collect();
-            RecordWrite {
-                field,
-                counter,
-                replaced,
-            }
-        })
-        .collect();
+    actor: &ActorId,
+    said: Said<'_>,
+    replaced: Vec<Vec<OpId>>,
+) -> Judged {
     Judged {
         extracted: Extracted {
-            hash: raw.hash,
+            hash,
             deps: raw.deps.clone(),
             start_op: raw.start_op,
-            max_op,
+            max_op: raw.start_op + raw.ops.len() as u64 - 1,
             actor: actor.clone(),
             seq: raw.seq,
             kind: said.kind,
             content: said.content,
         },
-        record,
+        replaced,
     }
 }

@@ -167,9 +167,6 @@ pub enum Refusal {
     /// Not the one encoding that this content has at this place.
     #[error("the change is not in canonical encoding")]
     NotCanonical,
-    /// Automerge itself would not take it. A fault in the guard: what passes the guard is applicable.
-    #[error("Automerge does not take the change: {0}")]
-    Automerge(String),
 }
 
 impl Refusal {
@@ -221,7 +218,6 @@ impl Refusal {
             Self::Predecessors(_) => "predecessors",
             Self::Content(_) => "content",
             Self::NotCanonical => "not-canonical",
-            Self::Automerge(_) => "automerge",
         }
     }
 }

@@ -21,8 +21,8 @@ pub const MAX_DEPS: usize = 128;
 /// Values that all operations of one change together may replace.
 pub const MAX_PREDECESSORS: usize = 4_096;
 
-const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
-const CHUNK_CHANGE: u8 = 1;
+pub(super) const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+pub(super) const CHUNK_CHANGE: u8 = 1;
 const CHUNK_DEFLATED: u8 = 2;
 /// Marks a column as deflated, in its specification.
 const DEFLATE_BIT: u64 = 0x08;
@@ -30,7 +30,6 @@ const DEFLATE_BIT: u64 = 0x08;
 /// A change as its bytes state it. Nothing is checked beyond the format and the bounds.
 #[derive(Debug)]
 pub(super) struct RawChange<'a> {
-    pub(super) hash: ChangeHash,
     pub(super) deps: Vec<ChangeHash>,
     pub(super) seq: u64,
     pub(super) start_op: u64,
@@ -83,18 +82,29 @@ pub fn change_hash(payload: &[u8]) -> ChangeHash {
 /// Does the change in `payload` name `actor` as its author? Speaks only of what [`change_hash`] covers, and
 /// of nothing behind the author. A change that is not another's word can be ruled out for its author.
 pub fn is_written_by(payload: &[u8], actor: &ActorId) -> bool {
-    fn author(payload: &[u8]) -> Result<&[u8], Malformed> {
-        let mut bytes = Bytes(payload.get(9..).unwrap_or_default());
-        bytes.unsigned()?;
-        let dependencies = bytes.unsigned()?;
-        bytes.take(dependencies.checked_mul(32).ok_or(Malformed)?)?;
-        bytes.prefixed()
-    }
-    author(payload) == Ok(actor.as_ref())
+    author(payload) == Some(actor.as_ref())
 }
 
-/// Reads `payload`. Its cost is bounded by its length and [`MAX_OPS`].
-pub(super) fn read(payload: &[u8]) -> Result<RawChange<'_>, Refusal> {
+/// Whom the change in `payload` names as its author.
+pub(super) fn author(payload: &[u8]) -> Option<&[u8]> {
+    let mut bytes = Bytes(payload.get(9..)?);
+    bytes.unsigned().ok()?;
+    let dependencies = bytes.unsigned().ok()?;
+    bytes.take(dependencies.checked_mul(32)?).ok()?;
+    bytes.prefixed().ok()
+}
+
+/// Cuts the first chunk off a row of them, going by the length it states.
+pub(super) fn split_chunk(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut rest = Bytes(bytes);
+    rest.take(9).ok()?;
+    let length = rest.unsigned().ok()?;
+    rest.take(length).ok()?;
+    bytes.split_at_checked(bytes.len() - rest.0.len())
+}
+
+/// Reads `payload`, and gives its hash. Its cost is bounded by its length and [`MAX_OPS`].
+pub(super) fn read(payload: &[u8]) -> Result<(ChangeHash, RawChange<'_>), Refusal> {
     let (hash, mut body) = open(payload)?;
     let head = read_head(&mut body).map_err(|Malformed| Refusal::Malformed("head"))?;
     if head.dependencies.len() > MAX_DEPS * 32 {
@@ -118,14 +128,14 @@ pub(super) fn read(payload: &[u8]) -> Result<RawChange<'_>, Refusal> {
         .copied()
         .map(ChangeHash)
         .collect();
-    Ok(RawChange {
-        hash,
+    let change = RawChange {
         deps,
         seq: head.seq,
         start_op: head.start_op,
         actors: head.actors,
         ops: read_ops(&columns)?,
-    })
+    };
+    Ok((hash, change))
 }
 
 /// Checks everything around the chunk's data.
@@ -257,7 +267,7 @@ fn read_ops<'a>(columns: &Columns<'a>) -> Result<Vec<RawOp<'a>>, Refusal> {
     let mut predecessor_counter = Deltas::new(columns.predecessor_counter);
     let mut predecessors_left = MAX_PREDECESSORS as u64;
 
-    let mut ops = Vec::new();
+    let mut ops = Vec::with_capacity(32);
     // Each row may be one of a run that the change states to be endless: nothing is collected, and no
     // further row asked for, beyond the bounds.
     while !action.is_done() {

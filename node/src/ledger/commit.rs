@@ -14,7 +14,7 @@ use super::index::DocumentKey;
 use super::projection::history;
 use super::{Durable, Ledger, LedgerError};
 use crate::authority::credentials::AuthorError;
-use crate::document::{ChangeError, Document, actor, document_id};
+use crate::document::{ChangeError, Document, MAX_DEPS, actor, document_id};
 use crate::epoch;
 use crate::kind::positions::Positions;
 use crate::kind::{Content, Entry, History, Projection, Verdict, kind};
@@ -125,10 +125,9 @@ impl Ledger {
             Some(key) => {
                 let state = self.documents.peek(key).and_then(DocumentState::document);
                 let document = state.ok_or_else(|| RecordError::NoDocument(key.clone()))?;
-                let (_, payload, said) = document.change(&actor, &draft.content)?;
                 // On top of all there is; a document with very many heads is not all taken up at once.
-                let is_last = said.deps.len() == document.heads().len();
-                (key.clone(), payload, is_last)
+                let is_last = document.heads().len() <= MAX_DEPS;
+                (key.clone(), document.change(&actor, &draft.content)?, is_last)
             }
             None => {
                 let (_, payload, _) = Document::create(kind.name(), &actor, &draft.content)?;

@@ -11,7 +11,7 @@ use anjuan_sync::{AuthorKey, LogEpoch, SignedUpdate};
 use automerge::ChangeHash;
 
 use super::index::{DocumentKey, DocumentRecord, Held, Standing};
-use crate::document::{self, Admission, Document, Expected, Extracted, Refusal};
+use crate::document::{self, Admission, Document, Expected, Extracted, MergeError, Refusal};
 
 /// The type of the event, of any kind of document, that orders particulars to be erased.
 pub(super) const ERASURE: &str = "ParticularsErased";
@@ -83,6 +83,14 @@ impl DocumentState {
     /// The Automerge document, once its creating change is here.
     pub(super) fn document(&self) -> Option<&Document> {
         self.document.as_ref()
+    }
+
+    /// Has Automerge merge the document, and compares.
+    pub(super) fn merge(&mut self) -> Result<(), MergeError> {
+        match &mut self.document {
+            Some(document) => document.merge().map(drop),
+            None => Ok(()),
+        }
     }
 
     /// What an applied update says.

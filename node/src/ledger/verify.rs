@@ -73,8 +73,8 @@ impl Payloads for Verifier {
 
 impl Verifier {
     /// Reads the whole journal anew, checks every signature, certificate chain and log from the root
-    /// certificate up, replays every document and compares it with the case store. `progress` is told
-    /// frames and documents done, and in all.
+    /// certificate up, replays every document, compares it with the case store and has Automerge merge it.
+    /// `progress` is told frames and documents done, and in all.
     pub fn run(self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verification, LedgerError> {
         let total = self.end + self.documents.len() as u64;
         let credentials = Credentials::new(self.root.clone()).map_err(|error| LedgerError::Frame {
@@ -102,14 +102,19 @@ impl Verifier {
             check.found.documents += 1;
             let positions = record.updates.iter().map(|held| held.position);
             let forked = |held: &Held| is_past_fork(&self.logs, &key.space, held);
-            let message = match DocumentState::replay(key.clone(), positions, forked, &self) {
-                Ok(state) if state.record == *record => None,
-                Ok(_) => Some("replaying its updates gives another result than the case store has".into()),
-                Err(error) => Some(error.to_string()),
+            let fault = match DocumentState::replay(key.clone(), positions, forked, &self) {
+                Ok(mut state) if state.record == *record => {
+                    state.merge().err().map(|error| ("merge", error.to_string()))
+                }
+                Ok(_) => {
+                    let message = "replaying its updates gives another result than the case store has";
+                    Some(("replay", message.to_owned()))
+                }
+                Err(error) => Some(("replay", error.to_string())),
             };
-            check.found.faults.extend(message.map(|message| Fault {
+            check.found.faults.extend(fault.map(|(check, message)| Fault {
                 what: format!("document {}", key.id),
-                check: "replay",
+                check,
                 message,
             }));
             if done % 64 == 0 {
