@@ -14,7 +14,7 @@ use rand::Rng;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::replica::{Record, Replica, Summary};
+use crate::replica::{Record, Replica, ReplicaError, Summary};
 use crate::session::{CloseReason, Event, Input, Now, Output, Session, Token};
 use crate::transport::{self, Link, LinkError, LinkReader, LinkWriter};
 
@@ -25,9 +25,13 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A store that several sessions read, and hand records to.
 pub trait Store: Send + Sync + 'static {
-    /// Calls `read` with the store as it is at one moment. It is called within the task: reads that may
-    /// take long should let other tasks go on meanwhile (`block_in_place`).
-    fn read(&self, read: &mut dyn FnMut(&dyn Replica));
+    /// Calls `read` with the store as it is at one moment, all of it durable: what a peer is told must not
+    /// be lost after. It is called within the task: reads that may take long should let other tasks go on
+    /// meanwhile (`block_in_place`).
+    ///
+    /// # Errors
+    /// When that can't be had, with `read` not called; the session ends then.
+    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError>;
 
     /// Judges and stores records, in order; returns once what was taken is durable. Not dropped half-way,
     /// unless the task itself is.
@@ -120,7 +124,9 @@ impl<S: Store> Pump<S> {
         let mut input = Some(Input::Connected);
         loop {
             if let Some(input) = input.take() {
-                self.handle(input, rng);
+                if let Err(error) = self.handle(input, rng) {
+                    return CloseReason::from(error).into();
+                }
             }
             let deadline = match self.take_outputs(watch) {
                 Ok(deadline) => deadline,
@@ -148,14 +154,14 @@ impl<S: Store> Pump<S> {
         }
     }
 
-    fn handle(&mut self, input: Input, rng: &mut impl Rng) {
+    fn handle(&mut self, input: Input, rng: &mut impl Rng) -> Result<(), ReplicaError> {
         let (now, session) = (self.store.now(), &mut self.session);
         let mut input = Some(input);
         self.store.read(&mut |replica| {
             if let Some(input) = input.take() {
                 session.handle(input, replica, now, rng);
             }
-        });
+        })
     }
 
     /// Passes on what the session puts out. Returns when it wants to be called again; nothing if it has

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anjuan_sync::driver::{Ended, Store, run_link};
-use anjuan_sync::replica::{Record, Replica, Summary};
+use anjuan_sync::replica::{Record, Replica, ReplicaError, Summary};
 use anjuan_sync::session::{
     CloseReason, Config, Event, Gate, Limits, NotAdmitted, Now, Role, Session, message::Hello,
 };
@@ -62,15 +62,8 @@ struct PeerStore {
 }
 
 impl Store for PeerStore {
-    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) {
-        block_in_place(|| {
-            let ledger = self.service.ledger();
-            // Sessions read durable content only. While the lock is held nothing new comes.
-            if let Err(error) = ledger.barrier().and_then(Durable::wait) {
-                tracing::warn!(%error, "the journal takes nothing in");
-            }
-            read(&*ledger);
-        });
+    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError> {
+        block_in_place(|| read_durable(&mut self.service.ledger(), read))
     }
 
     async fn deliver(&self, records: Vec<Record>) -> Result<Summary, String> {
@@ -105,6 +98,24 @@ impl Store for PeerStore {
             wall: self.service.now(),
         }
     }
+}
+
+/// Reads the ledger with nothing in it that is not durable. While the lock is held nothing new comes.
+///
+/// Memory is ahead of a journal that has stopped: digests, places of logs and credentials would be told of
+/// what a restart forgets, and their authors would write those places anew. So the ledger first goes on from
+/// what is durable, and as long as it can't, peers are told nothing; whoever asks here reads on.
+fn read_durable(ledger: &mut Ledger, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError> {
+    let synced = ledger.barrier().and_then(Durable::wait);
+    if let Err(error) = ledger.resume() {
+        tracing::warn!(%error, "the journal takes nothing in; peers are told nothing meanwhile");
+        return Err(error.into());
+    }
+    if let Err(error) = synced {
+        tracing::warn!(%error, "the journal had stopped; the ledger goes on from what is durable");
+    }
+    read(ledger);
+    Ok(())
 }
 
 /// Drives the session of one link to its end.
@@ -197,3 +208,6 @@ fn note(network: &NetworkHandle, peer: NodeKey, event: Event) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
