@@ -19,7 +19,7 @@ use tokio::task::block_in_place;
 
 use super::NetworkHandle;
 use crate::authority::credentials::Credentials;
-use crate::ledger::{Durable, Ledger, LedgerError, check};
+use crate::ledger::{Durable, Ledger, LedgerError, Outcome, Taken, check};
 use crate::service::Service;
 
 /// How long a peer that was not let in, or broke the protocol, stays out.
@@ -74,14 +74,16 @@ impl Store for PeerStore {
             let (taken, durable) = service.ledger().take(checked)?;
             durable.wait()?;
             service.ledger().settle_sealed(&taken.touched)?;
-            Ok::<_, LedgerError>(taken.summary())
+            Ok::<_, LedgerError>(taken)
         });
-        let summary = match taking.await {
-            Ok(Ok(summary)) => summary,
+        let taken = match taking.await {
+            Ok(Ok(taken)) => taken,
             Ok(Err(error)) => return Err(error.to_string()),
             Err(panic) => return Err(panic.to_string()),
         };
+        let summary = taken.summary();
         self.network.table().received(self.peer, u64::from(summary.taken));
+        self.note_refusals(&taken, summary);
         if summary.taken > 0 {
             self.network.announce();
         }
@@ -96,6 +98,29 @@ impl Store for PeerStore {
         Now {
             elapsed: self.started.elapsed(),
             wall: self.service.now(),
+        }
+    }
+}
+
+impl PeerStore {
+    /// Tells the operator what of a page was of no use: one line for each page, whatever is in it.
+    fn note_refusals(&self, taken: &Taken, summary: Summary) {
+        let peer = self.peer.short();
+        let Summary {
+            known,
+            refused,
+            forged,
+            ..
+        } = summary;
+        let first = taken.outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::Refused(reason) | Outcome::Forged(reason) => Some(reason),
+            Outcome::Stored | Outcome::Known | Outcome::Waiting => None,
+        });
+        if let Some(reason) = first {
+            tracing::warn!(%peer, refused, forged, reason, "refused what the peer sent");
+            self.network.table().failed(self.peer, reason.clone());
+        } else if summary.taken == 0 && known > 0 {
+            tracing::info!(%peer, known, "the peer sent what is here already");
         }
     }
 }

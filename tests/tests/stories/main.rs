@@ -4,5 +4,6 @@ mod bad_input;
 mod by_files;
 mod damaged;
 mod four_nodes;
+mod hostile;
 mod one_home;
 mod particulars;
