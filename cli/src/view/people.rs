@@ -200,6 +200,9 @@ impl View for Vec<Peer> {
     }
 }
 
+/// Seconds.
+const DAY: i64 = 86_400;
+
 pub(super) fn peers(page: &mut Page<'_>, peers: &[Peer]) {
     if peers.is_empty() {
         let none = page.say(&text!("没有对端节点", "no peers"));
@@ -214,7 +217,12 @@ pub(super) fn peers(page: &mut Page<'_>, peers: &[Peer]) {
                 (false, _) => (text!("未连接", "not connected"), Ink::Quiet),
             };
             let note = match (&peer.last_error, peer.clock_skew_seconds) {
-                (Some(error), _) => toned(error, Ink::Bad),
+                (Some(error), _) => toned(page.say(error), Ink::Bad),
+                (None, Some(skew)) if skew.abs() > 2 * DAY => {
+                    let days = skew / DAY;
+                    let said = text!("时钟差 {days} 天", "clock off by {days} days");
+                    toned(page.say(&said), Ink::Attention)
+                }
                 (None, Some(skew)) if skew.abs() > 60 => toned(
                     page.say(&text!("时钟差 {skew} 秒", "clock off by {skew} s")),
                     Ink::Attention,

@@ -1,6 +1,6 @@
 //! One link: who is let in, what the session reads and stores, and what is made of its events.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anjuan_sync::driver::{Ended, Store, run_link};
@@ -17,17 +17,31 @@ use rand::{RngExt as _, rng};
 use tokio::sync::watch;
 use tokio::task::block_in_place;
 
-use super::NetworkHandle;
-use crate::authority::credentials::Credentials;
+use super::{NetworkHandle, clock, words};
+use crate::authority::certificate::CertificateKind;
+use crate::authority::credentials::{Credentials, PeerError};
 use crate::ledger::{Durable, Ledger, LedgerError, Outcome, Taken, check};
 use crate::service::Service;
+use crate::text;
+use crate::text::Text;
 
 /// How long a peer that was not let in, or broke the protocol, stays out.
 const KEPT_OUT: Duration = Duration::from_secs(60);
 
 /// Lets in whoever shows the chain of a node certificate of this network. Judged by the credentials as
 /// they were when the link was made: the session holds the ledger while it asks.
-struct NodeGate(Credentials);
+struct NodeGate {
+    credentials: Credentials,
+    own: AuthorKey,
+    clocks: Arc<OnceLock<Clocks>>,
+}
+
+/// A peer was kept out because its certificate is in force by its clock and not by ours.
+struct Clocks {
+    ours: Timestamp,
+    theirs: Timestamp,
+    told: Text,
+}
 
 impl Gate for NodeGate {
     fn admit(&self, key: &NodeKey, hello: &Hello, now: Timestamp) -> Result<Path, NotAdmitted> {
@@ -35,19 +49,38 @@ impl Gate for NodeGate {
             minicbor::decode(&hello.certificate).map_err(|error| NotAdmitted(error.to_string()))?;
         let chain: Vec<&[u8]> = chain.iter().map(|link| &link[..]).collect();
         let key = AuthorKey::from_bytes(*key.as_bytes());
-        let certified = self
-            .0
-            .judge_peer(&chain, key, now)
-            .map_err(|error| NotAdmitted(error.to_string()))?;
-        Ok(certified.certificate().path().clone())
+        let refused = match self.credentials.judge_peer(&chain, key, now) {
+            Ok(certified) => return Ok(certified.certificate().path().clone()),
+            Err(refused) => refused,
+        };
+        let theirs = hello.clock;
+        if !matches!(refused, PeerError::NotInForce { .. })
+            || self.credentials.judge_peer(&chain, key, theirs).is_err()
+        {
+            return Err(NotAdmitted(refused.to_string()));
+        }
+        let in_force = |time| self.credentials.is_node(self.own, time).is_some();
+        let told = clock::not_in_force(now, theirs, !in_force(now) && in_force(theirs));
+        let why = NotAdmitted(told.en.clone());
+        let ours = now;
+        let _ = self.clocks.set(Clocks { ours, theirs, told });
+        Err(why)
     }
 }
 
 /// The chain of this node's certificate, as its Hello carries it.
 fn own_chain(ledger: &Ledger, key: AuthorKey, now: Timestamp) -> Vec<u8> {
     let credentials = ledger.credentials();
+    // With a clock that is off by years none is in force: the peer, by its own clock, may see that one is.
+    let newest = || {
+        credentials
+            .certificates_for(key)
+            .filter(|certified| certified.certificate().kind() == CertificateKind::Node)
+            .max_by_key(|certified| certified.certificate().not_before())
+    };
     let chain = credentials
         .is_node(key, now)
+        .or_else(newest)
         .and_then(|certified| credentials.chain(certified.id()));
     let chain: Vec<ByteVec> = chain.unwrap_or_default().into_iter().map(ByteVec::from).collect();
     minicbor::to_vec(chain).expect("writing to a vector does not fail")
@@ -118,7 +151,8 @@ impl PeerStore {
         });
         if let Some(reason) = first {
             tracing::warn!(%peer, refused, forged, reason, "refused what the peer sent");
-            self.network.table().failed(self.peer, reason.clone());
+            let told = text!("拒收了对方发来的内容:{reason}", "refused what it sent: {reason}");
+            self.network.table().failed(self.peer, told);
         } else if summary.taken == 0 && known > 0 {
             tracing::info!(%peer, known, "the peer sent what is here already");
         }
@@ -158,9 +192,11 @@ pub(super) async fn run(
         peer,
         started: Instant::now(),
     };
-    let session = session(&store, &control);
+    let clocks = Arc::new(OnceLock::new());
+    let session = session(&store, &control, &clocks);
     let mut random = StdRng::from_seed(rng().random());
-    let watch = |event| note(&network, peer, event);
+    let watching = store.service.clone();
+    let watch = |event| note(&network, &watching, peer, event);
     let ended = run_link(
         link,
         session,
@@ -176,13 +212,24 @@ pub(super) async fn run(
     } else {
         tracing::info!(peer = %peer.short(), reason = %ended, "link ended");
     }
+    let mut told = words::ended(&ended);
+    if let Some(Clocks {
+        ours,
+        theirs,
+        told: why,
+    }) = clocks.get()
+    {
+        tracing::warn!(peer = %peer.short(), zh = why.zh, "{}", why.en);
+        network
+            .table()
+            .skewed(peer, (theirs.as_millis() - ours.as_millis()) / 1000);
+        told = why.clone();
+    }
     let local = matches!(ended, Ended::Session(CloseReason::Local));
-    network
-        .table()
-        .ended(peer, &closing, (!local).then(|| ended.to_string()));
+    network.table().ended(peer, &closing, (!local).then_some(told));
 }
 
-fn session(store: &PeerStore, control: &LinkControl) -> Session {
+fn session(store: &PeerStore, control: &LinkControl, clocks: &Arc<OnceLock<Clocks>>) -> Session {
     let service = &store.service;
     let ledger = service.ledger();
     let config = Config {
@@ -190,7 +237,11 @@ fn session(store: &PeerStore, control: &LinkControl) -> Session {
         scope: ledger.scope().clone(),
         certificate: own_chain(&ledger, service.node_key().public(), service.now()),
         peer: control.peer(),
-        gate: Arc::new(NodeGate(ledger.credentials().clone())),
+        gate: Arc::new(NodeGate {
+            credentials: ledger.credentials().clone(),
+            own: service.node_key().public(),
+            clocks: Arc::clone(clocks),
+        }),
         cursor: store.network.cursors().get(&control.peer()).copied(),
         limits: Limits::default(),
     };
@@ -201,14 +252,17 @@ fn session(store: &PeerStore, control: &LinkControl) -> Session {
     Session::new(config, role, store.now())
 }
 
-fn note(network: &NetworkHandle, peer: NodeKey, event: Event) {
+fn note(network: &NetworkHandle, service: &Service, peer: NodeKey, event: Event) {
     match event {
         Event::PeerAccepted { unit, .. } => {
             tracing::info!(peer = %peer.short(), %unit, "peer let in");
             network.table().accepted(peer, unit);
         }
         Event::ClockSkew { ms } => {
-            tracing::warn!(peer = %peer.short(), ms, "the peer's clock differs from ours");
+            let ours = service.now();
+            let theirs = Timestamp::from_millis(ours.as_millis().saturating_add(ms));
+            let why = clock::apart(ours, theirs);
+            tracing::warn!(peer = %peer.short(), zh = why.zh, "{}", why.en);
             network.table().skewed(peer, ms / 1000);
         }
         Event::Cursor(cursor) => {
