@@ -120,9 +120,17 @@ impl View for Revoked {
     }
 }
 
+/// Until when a key stays unlocked.
+pub(super) fn until(page: &Page<'_>, unlocked: &Unlocked) -> String {
+    match unlocked.until {
+        Some(until) => page.instant(until),
+        None => page.say(&text!("节点停止", "stopped")),
+    }
+}
+
 impl View for Unlocked {
     fn lay_out(&self, page: &mut Page<'_>) {
-        let (handle, until) = (&self.handle, page.instant(self.until));
+        let (handle, until) = (&self.handle, until(page, self));
         let line = page.say(&text!(
             "{handle} 已解锁,至 {until}",
             "{handle} is unlocked until {until}"

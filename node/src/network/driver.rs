@@ -20,7 +20,7 @@ use tokio::task::block_in_place;
 use super::{NetworkHandle, clock, words};
 use crate::authority::certificate::CertificateKind;
 use crate::authority::credentials::{Credentials, PeerError};
-use crate::ledger::{Durable, Ledger, LedgerError, Outcome, Taken, check};
+use crate::ledger::{Durable, Ledger, Outcome, Taken};
 use crate::service::Service;
 use crate::text;
 use crate::text::Text;
@@ -101,14 +101,7 @@ impl Store for PeerStore {
 
     async fn deliver(&self, records: Vec<Record>) -> Result<Summary, String> {
         let service = self.service.clone();
-        let taking = tokio::task::spawn_blocking(move || {
-            // Signatures are checked before the ledger's lock is taken.
-            let checked = check(records, &mut rng());
-            let (taken, durable) = service.ledger().take(checked)?;
-            durable.wait()?;
-            service.ledger().settle_sealed(&taken.touched)?;
-            Ok::<_, LedgerError>(taken)
-        });
+        let taking = tokio::task::spawn_blocking(move || service.take_delivered(records));
         let taken = match taking.await {
             Ok(Ok(taken)) => taken,
             Ok(Err(error)) => return Err(error.to_string()),

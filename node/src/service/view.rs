@@ -171,8 +171,8 @@ pub struct Cutoff {
 pub struct Unlocked {
     /// Handle.
     pub handle: String,
-    /// Until when.
-    pub until: Timestamp,
+    /// Until when; none: until the node stops.
+    pub until: Option<Timestamp>,
 }
 
 /// A peer.
