@@ -84,7 +84,9 @@ pub async fn run_link<S: Store>(
         let _ = delivery.await;
     }
     let Pump { reader, writer, .. } = pump;
-    if let Ended::Session(reason) = &ended
+    // Whoever was not let in is told nothing, not even that it is late.
+    if reader.control().is_accepted()
+        && let Ended::Session(reason) = &ended
         && let Some(reason) = farewell(reason)
     {
         transport::close(reader, writer, reason).await;
@@ -92,7 +94,7 @@ pub async fn run_link<S: Store>(
     ended
 }
 
-/// What the peer is told. Whoever was not let in is told nothing, not even why.
+/// What a peer that was let in is told.
 fn farewell(reason: &CloseReason) -> Option<transport::CloseReason> {
     Some(match reason {
         CloseReason::Refused(_) => return None,
