@@ -125,10 +125,10 @@ impl<S: Store> Pump<S> {
         let mut changes = self.store.changes();
         let mut input = Some(Input::Connected);
         loop {
-            if let Some(input) = input.take() {
-                if let Err(error) = self.handle(input, rng) {
-                    return CloseReason::from(error).into();
-                }
+            if let Some(input) = input.take()
+                && let Err(error) = self.handle(input, rng)
+            {
+                return CloseReason::from(error).into();
             }
             let deadline = match self.take_outputs(watch) {
                 Ok(deadline) => deadline,
