@@ -1,8 +1,12 @@
 //! The running node's side of the network: an endpoint, a session for each link, and who is level.
 
+pub(crate) mod clock;
 mod driver;
 mod joining;
 mod table;
+#[cfg(test)]
+mod tests;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +14,7 @@ use std::time::Duration;
 
 use anjuan_sync::NodeKey;
 use anjuan_sync::replica::Cursor;
-use anjuan_sync::transport::{Config, Endpoint, Event, Limits, Link, PeerAddr, TransportError};
+use anjuan_sync::transport::{Config, DialError, Endpoint, Event, Limits, Link, PeerAddr, TransportError};
 use libp2p::Multiaddr;
 use rand::{RngExt as _, rng};
 use tokio::runtime::Handle;
@@ -224,7 +228,10 @@ impl Network {
                     retry_in,
                 }) => {
                     tracing::info!(peer = %peer.short(), %error, retry = ?retry_in, "peer not reached");
-                    self.handle.table().failed(peer, error.to_string());
+                    // What it is kept out for says more.
+                    if error != DialError::Refused {
+                        self.handle.table().failed(peer, words::not_reached(&error));
+                    }
                 }
                 Some(Event::Discovered(address)) => {
                     let endpoint = self.handle.0.endpoint.clone();

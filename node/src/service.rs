@@ -3,6 +3,7 @@
 
 mod advice;
 pub mod call;
+mod delivered;
 mod documents;
 pub mod enrolment;
 pub mod error;
@@ -13,9 +14,12 @@ mod record;
 pub mod setup;
 mod signing;
 mod status;
+#[cfg(test)]
+mod tests;
 mod units;
 mod verify;
 pub mod view;
+mod words;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -14,7 +14,7 @@ use rand::Rng;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::replica::{Record, Replica, Summary};
+use crate::replica::{Record, Replica, ReplicaError, Summary};
 use crate::session::{CloseReason, Event, Input, Now, Output, Session, Token};
 use crate::transport::{self, Link, LinkError, LinkReader, LinkWriter};
 
@@ -25,9 +25,13 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A store that several sessions read, and hand records to.
 pub trait Store: Send + Sync + 'static {
-    /// Calls `read` with the store as it is at one moment. It is called within the task: reads that may
-    /// take long should let other tasks go on meanwhile (`block_in_place`).
-    fn read(&self, read: &mut dyn FnMut(&dyn Replica));
+    /// Calls `read` with the store as it is at one moment, all of it durable: what a peer is told must not
+    /// be lost after. It is called within the task: reads that may take long should let other tasks go on
+    /// meanwhile (`block_in_place`).
+    ///
+    /// # Errors
+    /// When that can't be had, with `read` not called; the session ends then.
+    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError>;
 
     /// Judges and stores records, in order; returns once what was taken is durable. Not dropped half-way,
     /// unless the task itself is.
@@ -80,7 +84,9 @@ pub async fn run_link<S: Store>(
         let _ = delivery.await;
     }
     let Pump { reader, writer, .. } = pump;
-    if let Ended::Session(reason) = &ended
+    // Whoever was not let in is told nothing, not even that it is late.
+    if reader.control().is_accepted()
+        && let Ended::Session(reason) = &ended
         && let Some(reason) = farewell(reason)
     {
         transport::close(reader, writer, reason).await;
@@ -88,7 +94,7 @@ pub async fn run_link<S: Store>(
     ended
 }
 
-/// What the peer is told. Whoever was not let in is told nothing, not even why.
+/// What a peer that was let in is told.
 fn farewell(reason: &CloseReason) -> Option<transport::CloseReason> {
     Some(match reason {
         CloseReason::Refused(_) => return None,
@@ -119,8 +125,10 @@ impl<S: Store> Pump<S> {
         let mut changes = self.store.changes();
         let mut input = Some(Input::Connected);
         loop {
-            if let Some(input) = input.take() {
-                self.handle(input, rng);
+            if let Some(input) = input.take()
+                && let Err(error) = self.handle(input, rng)
+            {
+                return CloseReason::from(error).into();
             }
             let deadline = match self.take_outputs(watch) {
                 Ok(deadline) => deadline,
@@ -148,14 +156,14 @@ impl<S: Store> Pump<S> {
         }
     }
 
-    fn handle(&mut self, input: Input, rng: &mut impl Rng) {
+    fn handle(&mut self, input: Input, rng: &mut impl Rng) -> Result<(), ReplicaError> {
         let (now, session) = (self.store.now(), &mut self.session);
         let mut input = Some(input);
         self.store.read(&mut |replica| {
             if let Some(input) = input.take() {
                 session.handle(input, replica, now, rng);
             }
-        });
+        })
     }
 
     /// Passes on what the session puts out. Returns when it wants to be called again; nothing if it has

@@ -15,7 +15,7 @@ mod snapshot;
 pub mod wait;
 
 pub use case::{CASE, CHAIR, MEDIATOR, parties};
-pub use command::{Anjuan, PASSPHRASE, PROGRAM, Ran, Refusal, words};
+pub use command::{Anjuan, PASSPHRASE, PROGRAM, Ran, Refusal, program, words};
 pub use family::{CITY, CLERK, COUNTY, Family, Member, TOWN, VILLAGE};
 pub use folder::Folder;
 pub use link::Link;

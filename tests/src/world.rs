@@ -119,6 +119,8 @@ pub struct Writer {
     pub epoch: LogEpoch,
     pub space: Space,
     pub head: Option<Head>,
+    /// When it says that it records.
+    pub at: Timestamp,
 }
 
 impl Writer {
@@ -129,6 +131,7 @@ impl Writer {
             epoch: LogEpoch::from_bytes([epoch; 16]),
             space,
             head: None,
+            at: NOW,
         }
     }
 
@@ -150,7 +153,7 @@ impl Writer {
             payload_hash: payload_hash(payload),
             payload_length: payload.len() as u32,
             certificate: self.certified.id(),
-            recorded_at: NOW,
+            recorded_at: self.at,
             continues: None,
             bracket: None,
         }

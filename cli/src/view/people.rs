@@ -120,9 +120,17 @@ impl View for Revoked {
     }
 }
 
+/// Until when a key stays unlocked.
+pub(super) fn until(page: &Page<'_>, unlocked: &Unlocked) -> String {
+    match unlocked.until {
+        Some(until) => page.instant(until),
+        None => page.say(&text!("节点停止", "stopped")),
+    }
+}
+
 impl View for Unlocked {
     fn lay_out(&self, page: &mut Page<'_>) {
-        let (handle, until) = (&self.handle, page.instant(self.until));
+        let (handle, until) = (&self.handle, until(page, self));
         let line = page.say(&text!(
             "{handle} 已解锁,至 {until}",
             "{handle} is unlocked until {until}"
@@ -200,6 +208,9 @@ impl View for Vec<Peer> {
     }
 }
 
+/// Seconds.
+const DAY: i64 = 86_400;
+
 pub(super) fn peers(page: &mut Page<'_>, peers: &[Peer]) {
     if peers.is_empty() {
         let none = page.say(&text!("没有对端节点", "no peers"));
@@ -214,7 +225,12 @@ pub(super) fn peers(page: &mut Page<'_>, peers: &[Peer]) {
                 (false, _) => (text!("未连接", "not connected"), Ink::Quiet),
             };
             let note = match (&peer.last_error, peer.clock_skew_seconds) {
-                (Some(error), _) => toned(error, Ink::Bad),
+                (Some(error), _) => toned(page.say(error), Ink::Bad),
+                (None, Some(skew)) if skew.abs() > 2 * DAY => {
+                    let days = skew / DAY;
+                    let said = text!("时钟差 {days} 天", "clock off by {days} days");
+                    toned(page.say(&said), Ink::Attention)
+                }
                 (None, Some(skew)) if skew.abs() > 60 => toned(
                     page.say(&text!("时钟差 {skew} 秒", "clock off by {skew} s")),
                     Ink::Attention,

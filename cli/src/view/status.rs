@@ -5,7 +5,7 @@ use anjuan_node::service::view::Status;
 use anjuan_node::text;
 
 use super::page::{Page, plain, toned};
-use super::people::{operators, peers};
+use super::people::{operators, peers, until};
 use super::{View, short, unit_name};
 use crate::output::Ink;
 
@@ -28,7 +28,7 @@ impl View for Status {
             facts.push((text!("地址", "address"), plain(address)));
         }
         for unlocked in &self.unlocked {
-            let (handle, until) = (&unlocked.handle, page.instant(unlocked.until));
+            let (handle, until) = (&unlocked.handle, until(page, unlocked));
             let shown = page.say(&text!("{handle},至 {until}", "{handle}, until {until}"));
             facts.push((text!("已解锁", "unlocked"), toned(shown, Ink::Attention)));
         }

@@ -50,6 +50,12 @@ impl Fault {
     }
 }
 
+/// Is this the reason of something that is wrong with a field, as [`Fault::text`] words it, and so with what
+/// was typed rather than with who types it or when?
+pub(crate) fn is_about_a_field(reason: &Text) -> bool {
+    reason.en.starts_with("field ")
+}
+
 /// A type of value that a field may hold.
 pub trait Field: Sized {
     /// Whether an event without it is refused.

@@ -178,7 +178,7 @@ impl Ledger {
     ///
     /// # Errors
     /// While it can't; reads go on.
-    pub(super) fn resume(&mut self) -> Result<(), LedgerError> {
+    pub(crate) fn resume(&mut self) -> Result<(), LedgerError> {
         self.mend()?;
         self.is_ahead |= self.journal.stopped().is_some();
         if !self.is_ahead {

@@ -1,10 +1,10 @@
 //! One link: who is let in, what the session reads and stores, and what is made of its events.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anjuan_sync::driver::{Ended, Store, run_link};
-use anjuan_sync::replica::{Record, Replica, Summary};
+use anjuan_sync::replica::{Record, Replica, ReplicaError, Summary};
 use anjuan_sync::session::{
     CloseReason, Config, Event, Gate, Limits, NotAdmitted, Now, Role, Session, message::Hello,
 };
@@ -17,17 +17,31 @@ use rand::{RngExt as _, rng};
 use tokio::sync::watch;
 use tokio::task::block_in_place;
 
-use super::NetworkHandle;
-use crate::authority::credentials::Credentials;
-use crate::ledger::{Durable, Ledger, LedgerError, check};
+use super::{NetworkHandle, clock, words};
+use crate::authority::certificate::CertificateKind;
+use crate::authority::credentials::{Credentials, PeerError};
+use crate::ledger::{Durable, Ledger, Outcome, Taken};
 use crate::service::Service;
+use crate::text;
+use crate::text::Text;
 
 /// How long a peer that was not let in, or broke the protocol, stays out.
 const KEPT_OUT: Duration = Duration::from_secs(60);
 
 /// Lets in whoever shows the chain of a node certificate of this network. Judged by the credentials as
 /// they were when the link was made: the session holds the ledger while it asks.
-struct NodeGate(Credentials);
+struct NodeGate {
+    credentials: Credentials,
+    own: AuthorKey,
+    clocks: Arc<OnceLock<Clocks>>,
+}
+
+/// A peer was kept out because its certificate is in force by its clock and not by ours.
+struct Clocks {
+    ours: Timestamp,
+    theirs: Timestamp,
+    told: Text,
+}
 
 impl Gate for NodeGate {
     fn admit(&self, key: &NodeKey, hello: &Hello, now: Timestamp) -> Result<Path, NotAdmitted> {
@@ -35,19 +49,38 @@ impl Gate for NodeGate {
             minicbor::decode(&hello.certificate).map_err(|error| NotAdmitted(error.to_string()))?;
         let chain: Vec<&[u8]> = chain.iter().map(|link| &link[..]).collect();
         let key = AuthorKey::from_bytes(*key.as_bytes());
-        let certified = self
-            .0
-            .judge_peer(&chain, key, now)
-            .map_err(|error| NotAdmitted(error.to_string()))?;
-        Ok(certified.certificate().path().clone())
+        let refused = match self.credentials.judge_peer(&chain, key, now) {
+            Ok(certified) => return Ok(certified.certificate().path().clone()),
+            Err(refused) => refused,
+        };
+        let theirs = hello.clock;
+        if !matches!(refused, PeerError::NotInForce { .. })
+            || self.credentials.judge_peer(&chain, key, theirs).is_err()
+        {
+            return Err(NotAdmitted(refused.to_string()));
+        }
+        let in_force = |time| self.credentials.is_node(self.own, time).is_some();
+        let told = clock::not_in_force(now, theirs, !in_force(now) && in_force(theirs));
+        let why = NotAdmitted(told.en.clone());
+        let ours = now;
+        let _ = self.clocks.set(Clocks { ours, theirs, told });
+        Err(why)
     }
 }
 
 /// The chain of this node's certificate, as its Hello carries it.
 fn own_chain(ledger: &Ledger, key: AuthorKey, now: Timestamp) -> Vec<u8> {
     let credentials = ledger.credentials();
+    // With a clock that is off by years none is in force: the peer, by its own clock, may see that one is.
+    let newest = || {
+        credentials
+            .certificates_for(key)
+            .filter(|certified| certified.certificate().kind() == CertificateKind::Node)
+            .max_by_key(|certified| certified.certificate().not_before())
+    };
     let chain = credentials
         .is_node(key, now)
+        .or_else(newest)
         .and_then(|certified| credentials.chain(certified.id()));
     let chain: Vec<ByteVec> = chain.unwrap_or_default().into_iter().map(ByteVec::from).collect();
     minicbor::to_vec(chain).expect("writing to a vector does not fail")
@@ -62,33 +95,21 @@ struct PeerStore {
 }
 
 impl Store for PeerStore {
-    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) {
-        block_in_place(|| {
-            let ledger = self.service.ledger();
-            // Sessions read durable content only. While the lock is held nothing new comes.
-            if let Err(error) = ledger.barrier().and_then(Durable::wait) {
-                tracing::warn!(%error, "the journal takes nothing in");
-            }
-            read(&*ledger);
-        });
+    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError> {
+        block_in_place(|| read_durable(&mut self.service.ledger(), read))
     }
 
     async fn deliver(&self, records: Vec<Record>) -> Result<Summary, String> {
         let service = self.service.clone();
-        let taking = tokio::task::spawn_blocking(move || {
-            // Signatures are checked before the ledger's lock is taken.
-            let checked = check(records, &mut rng());
-            let (taken, durable) = service.ledger().take(checked)?;
-            durable.wait()?;
-            service.ledger().settle_sealed(&taken.touched)?;
-            Ok::<_, LedgerError>(taken.summary())
-        });
-        let summary = match taking.await {
-            Ok(Ok(summary)) => summary,
+        let taking = tokio::task::spawn_blocking(move || service.take_delivered(records));
+        let taken = match taking.await {
+            Ok(Ok(taken)) => taken,
             Ok(Err(error)) => return Err(error.to_string()),
             Err(panic) => return Err(panic.to_string()),
         };
+        let summary = taken.summary();
         self.network.table().received(self.peer, u64::from(summary.taken));
+        self.note_refusals(&taken, summary);
         if summary.taken > 0 {
             self.network.announce();
         }
@@ -107,6 +128,48 @@ impl Store for PeerStore {
     }
 }
 
+impl PeerStore {
+    /// Tells the operator what of a page was of no use: one line for each page, whatever is in it.
+    fn note_refusals(&self, taken: &Taken, summary: Summary) {
+        let peer = self.peer.short();
+        let Summary {
+            known,
+            refused,
+            forged,
+            ..
+        } = summary;
+        let first = taken.outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::Refused(reason) | Outcome::Forged(reason) => Some(reason),
+            Outcome::Stored | Outcome::Known | Outcome::Waiting => None,
+        });
+        if let Some(reason) = first {
+            tracing::warn!(%peer, refused, forged, reason, "refused what the peer sent");
+            let told = text!("拒收了对方发来的内容:{reason}", "refused what it sent: {reason}");
+            self.network.table().failed(self.peer, told);
+        } else if summary.taken == 0 && known > 0 {
+            tracing::info!(%peer, known, "the peer sent what is here already");
+        }
+    }
+}
+
+/// Reads the ledger with nothing in it that is not durable. While the lock is held nothing new comes.
+///
+/// Memory is ahead of a journal that has stopped: digests, places of logs and credentials would be told of
+/// what a restart forgets, and their authors would write those places anew. So the ledger first goes on from
+/// what is durable, and as long as it can't, peers are told nothing; whoever asks here reads on.
+fn read_durable(ledger: &mut Ledger, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError> {
+    let synced = ledger.barrier().and_then(Durable::wait);
+    if let Err(error) = ledger.resume() {
+        tracing::warn!(%error, "the journal takes nothing in; peers are told nothing meanwhile");
+        return Err(error.into());
+    }
+    if let Err(error) = synced {
+        tracing::warn!(%error, "the journal had stopped; the ledger goes on from what is durable");
+    }
+    read(ledger);
+    Ok(())
+}
+
 /// Drives the session of one link to its end.
 pub(super) async fn run(
     network: NetworkHandle,
@@ -122,9 +185,11 @@ pub(super) async fn run(
         peer,
         started: Instant::now(),
     };
-    let session = session(&store, &control);
+    let clocks = Arc::new(OnceLock::new());
+    let session = session(&store, &control, &clocks);
     let mut random = StdRng::from_seed(rng().random());
-    let watch = |event| note(&network, peer, event);
+    let watching = store.service.clone();
+    let watch = |event| note(&network, &watching, peer, event);
     let ended = run_link(
         link,
         session,
@@ -140,13 +205,24 @@ pub(super) async fn run(
     } else {
         tracing::info!(peer = %peer.short(), reason = %ended, "link ended");
     }
+    let mut told = words::ended(&ended);
+    if let Some(Clocks {
+        ours,
+        theirs,
+        told: why,
+    }) = clocks.get()
+    {
+        tracing::warn!(peer = %peer.short(), zh = why.zh, "{}", why.en);
+        network
+            .table()
+            .skewed(peer, (theirs.as_millis() - ours.as_millis()) / 1000);
+        told = why.clone();
+    }
     let local = matches!(ended, Ended::Session(CloseReason::Local));
-    network
-        .table()
-        .ended(peer, &closing, (!local).then(|| ended.to_string()));
+    network.table().ended(peer, &closing, (!local).then_some(told));
 }
 
-fn session(store: &PeerStore, control: &LinkControl) -> Session {
+fn session(store: &PeerStore, control: &LinkControl, clocks: &Arc<OnceLock<Clocks>>) -> Session {
     let service = &store.service;
     let ledger = service.ledger();
     let config = Config {
@@ -154,7 +230,11 @@ fn session(store: &PeerStore, control: &LinkControl) -> Session {
         scope: ledger.scope().clone(),
         certificate: own_chain(&ledger, service.node_key().public(), service.now()),
         peer: control.peer(),
-        gate: Arc::new(NodeGate(ledger.credentials().clone())),
+        gate: Arc::new(NodeGate {
+            credentials: ledger.credentials().clone(),
+            own: service.node_key().public(),
+            clocks: Arc::clone(clocks),
+        }),
         cursor: store.network.cursors().get(&control.peer()).copied(),
         limits: Limits::default(),
     };
@@ -165,14 +245,17 @@ fn session(store: &PeerStore, control: &LinkControl) -> Session {
     Session::new(config, role, store.now())
 }
 
-fn note(network: &NetworkHandle, peer: NodeKey, event: Event) {
+fn note(network: &NetworkHandle, service: &Service, peer: NodeKey, event: Event) {
     match event {
         Event::PeerAccepted { unit, .. } => {
             tracing::info!(peer = %peer.short(), %unit, "peer let in");
             network.table().accepted(peer, unit);
         }
         Event::ClockSkew { ms } => {
-            tracing::warn!(peer = %peer.short(), ms, "the peer's clock differs from ours");
+            let ours = service.now();
+            let theirs = Timestamp::from_millis(ours.as_millis().saturating_add(ms));
+            let why = clock::apart(ours, theirs);
+            tracing::warn!(peer = %peer.short(), zh = why.zh, "{}", why.en);
             network.table().skewed(peer, ms / 1000);
         }
         Event::Cursor(cursor) => {
@@ -197,3 +280,6 @@ fn note(network: &NetworkHandle, peer: NodeKey, event: Event) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,25 +3,28 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use anjuan_sync::transport::{LinkControl, PeerAddr, key_peer};
+use anjuan_sync::transport::{LinkControl, PeerAddr, Role, key_peer};
 use anjuan_sync::{NodeKey, Path};
 use tokio::sync::watch;
 
 use crate::service::view;
+use crate::text::Text;
 use crate::unit::UnitCode;
 
-/// Peers remembered after their link ended. Only certified peers and kept ones are.
+/// Peers remembered after their link ended. Only certified peers and those that this node dialled are.
 const MAX_REMEMBERED: usize = 4096;
 
 #[derive(Debug, Default)]
 struct Peer {
     address: Option<String>,
+    /// This node dialled it, so it is none that a stranger made up.
+    dialled: bool,
     unit: Option<Path>,
     /// Ends the link that is there.
     link: Option<watch::Sender<bool>>,
     level: bool,
     last_seen: Option<SystemTime>,
-    last_error: Option<String>,
+    last_error: Option<Text>,
     skew_seconds: Option<i64>,
     received: u64,
 }
@@ -36,6 +39,7 @@ impl Table {
         let (close, closing) = watch::channel(false);
         let peer = self.0.entry(control.peer()).or_default();
         peer.address = Some(control.address().to_string());
+        peer.dialled = control.role() == Role::Dialer;
         peer.link = Some(close);
         peer.level = false;
         closing
@@ -46,6 +50,7 @@ impl Table {
         let peer = self.0.entry(key).or_default();
         peer.unit = Some(unit);
         peer.last_error = None;
+        peer.skew_seconds = None;
         peer.last_seen = Some(SystemTime::now());
     }
 
@@ -65,14 +70,14 @@ impl Table {
         peer.last_seen = Some(SystemTime::now());
     }
 
-    pub(super) fn failed(&mut self, key: NodeKey, error: String) {
+    pub(super) fn failed(&mut self, key: NodeKey, error: Text) {
         if self.0.len() < MAX_REMEMBERED || self.0.contains_key(&key) {
             self.0.entry(key).or_default().last_error = Some(error);
         }
     }
 
     /// The link that `closing` belongs to ended.
-    pub(super) fn ended(&mut self, key: NodeKey, closing: &watch::Receiver<bool>, error: Option<String>) {
+    pub(super) fn ended(&mut self, key: NodeKey, closing: &watch::Receiver<bool>, error: Option<Text>) {
         let Some(peer) = self.0.get_mut(&key) else { return };
         // A newer link may have taken its place.
         if peer
@@ -86,7 +91,7 @@ impl Table {
                 peer.last_error = error;
             }
         }
-        if peer.unit.is_none() && peer.link.is_none() {
+        if peer.unit.is_none() && peer.link.is_none() && !peer.dialled {
             self.0.remove(&key);
         }
     }

@@ -1,12 +1,13 @@
 //! From errors of the parts to errors as people meet them: kind, sentence, and what to do.
 
-use super::{ErrorKind, ServiceError};
+use super::{ErrorKind, ServiceError, words};
 use crate::config::ConfigError;
 use crate::enrol::{AcceptError, BookError, GrantError, RedeemError, TicketError};
 use crate::epoch::EpochError;
 use crate::home::HomeError;
 use crate::journal::{OpenError, ReadError, Stopped};
 use crate::keys::KeysError;
+use crate::kind::field::is_about_a_field;
 use crate::ledger::{LedgerError, RecordError};
 use crate::lock::LockError;
 use crate::text;
@@ -85,7 +86,7 @@ impl From<LockError> for ServiceError {
             ErrorKind::Damaged
         };
         let newer_format = matches!(error, LockError::Newer { .. });
-        let this = Self::new(kind, Text::same(error.to_string()));
+        let this = Self::new(kind, words::lock(&error));
         if kind == ErrorKind::Busy {
             this.with_hint(Text::new(
                 "另一个 anjuan 进程正在使用这个目录;请先停止它",
@@ -159,7 +160,7 @@ impl From<LedgerError> for ServiceError {
             ),
             LedgerError::Epoch(EpochError::Newer { .. }) => (ErrorKind::Damaged, newer_program()),
         };
-        Self::new(kind, Text::same(error.to_string())).with_hint(hint)
+        Self::new(kind, words::ledger(&error)).with_hint(hint)
     }
 }
 
@@ -183,11 +184,14 @@ impl From<RecordError> for ServiceError {
                     text!("本节点没有文书 {id}", "document {id} is not on this node"),
                 )
             }
-            RecordError::Author(error) => Self::new(ErrorKind::Forbidden, Text::same(error.to_string())),
+            RecordError::Author(error) => Self::new(ErrorKind::Forbidden, words::author(&error)),
             RecordError::Quarantined(reason) => Self::new(ErrorKind::Forbidden, reason),
+            RecordError::Forbidden { reason } if is_about_a_field(&reason) => {
+                Self::new(ErrorKind::Usage, reason)
+            }
             // The reason names what is possible now, and who may.
             RecordError::Forbidden { reason } => Self::new(ErrorKind::Forbidden, reason),
-            RecordError::Change(error) => Self::new(ErrorKind::Usage, Text::same(error.to_string())),
+            RecordError::Change(error) => Self::new(ErrorKind::Usage, words::change(&error)),
             RecordError::Update(message) => Self::new(ErrorKind::Internal, Text::same(message)),
             RecordError::Ledger(error) => error.into(),
         }
@@ -196,7 +200,7 @@ impl From<RecordError> for ServiceError {
 
 impl From<UnknownUnit> for ServiceError {
     fn from(error: UnknownUnit) -> Self {
-        Self::new(ErrorKind::Usage, Text::same(error.to_string())).with_hint(Text::new(
+        Self::new(ErrorKind::Usage, words::unit(&error)).with_hint(Text::new(
             "用 anjuan unit find 查找区划代码",
             "look codes up with `anjuan unit find`",
         ))
@@ -205,19 +209,19 @@ impl From<UnknownUnit> for ServiceError {
 
 impl From<TicketError> for ServiceError {
     fn from(error: TicketError) -> Self {
-        Self::new(ErrorKind::Refused, Text::same(error.to_string()))
+        Self::new(ErrorKind::Refused, words::ticket(&error))
     }
 }
 
 impl From<BookError> for ServiceError {
     fn from(error: BookError) -> Self {
-        Self::new(ErrorKind::Refused, Text::same(error.to_string()))
+        Self::new(ErrorKind::Refused, words::book(&error))
     }
 }
 
 impl From<RedeemError> for ServiceError {
     fn from(error: RedeemError) -> Self {
-        Self::new(ErrorKind::Refused, Text::same(error.to_string())).with_hint(Text::new(
+        Self::new(ErrorKind::Refused, words::redeem(&error)).with_hint(Text::new(
             "请上级重新运行 anjuan invite",
             "ask the parent to run `anjuan invite` again",
         ))
@@ -226,12 +230,12 @@ impl From<RedeemError> for ServiceError {
 
 impl From<GrantError> for ServiceError {
     fn from(error: GrantError) -> Self {
-        Self::new(ErrorKind::Refused, Text::same(error.to_string()))
+        Self::new(ErrorKind::Refused, words::grant(&error))
     }
 }
 
 impl From<AcceptError> for ServiceError {
     fn from(error: AcceptError) -> Self {
-        Self::new(ErrorKind::Refused, Text::same(error.to_string()))
+        Self::new(ErrorKind::Refused, words::accept(&error))
     }
 }

@@ -280,7 +280,10 @@ fn standing(told: &Told, verdicts: &[Verdict]) -> (view::Standing, Option<Text>)
                 "what it builds on has not arrived",
             )),
         ),
-        Standing::Refused(reason) => (view::Standing::Refused, Some(Text::same(reason))),
+        Standing::Refused(reason) => (
+            view::Standing::Refused,
+            Some(text!("不符合文书的规则:{reason}", "{reason}")),
+        ),
         Standing::Blocked => (
             view::Standing::Blocked,
             Some(Text::new(

@@ -9,7 +9,7 @@ use rand::rng;
 use super::call::{Handle, Invite, Passphrase, Progress, SignRequest};
 use super::setup::{Founded, Init, Join, Joined, Request, Requested};
 use super::signing::AUTHORITY;
-use super::{ErrorKind, Options, Service, ServiceError, instant, unit_view, view};
+use super::{ErrorKind, Options, Service, ServiceError, instant, unit_view, view, words};
 use crate::authority::certificate::{CertificateKind, Certified, Issue};
 use crate::config::Config;
 use crate::enrol::{JoinForm, JoinGrant, JoinRequest, Joining, Redeemed, Terms, Ticket, Trust, grant};
@@ -104,7 +104,7 @@ pub fn init(folder: &Path, init: &Init, options: Options) -> Result<Founded, Ser
     };
     let certified = root
         .issue(authority.signing_key(), issue)
-        .map_err(|error| ServiceError::new(ErrorKind::Internal, Text::same(error.to_string())))?;
+        .map_err(|error| ServiceError::new(ErrorKind::Internal, words::issue(&error)))?;
     drop(Home::create(folder, Config::new(init.unit.clone()), Some(&root))?);
     let service = Service::open(folder, options, &mut |_| {})?;
     let (_, durable) = service

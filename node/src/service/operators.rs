@@ -11,7 +11,7 @@ use super::call::{
     Progress,
 };
 use super::signing::{AUTHORITY, key_name, kind_of};
-use super::{ErrorKind, Service, ServiceError, instant, view};
+use super::{ErrorKind, Service, ServiceError, instant, view, words};
 use crate::authority::certificate::{CertificateKind, Certified, Issue};
 use crate::authority::credentials::Standing;
 use crate::authority::revocation::{Cutoff, Extent, Revocation};
@@ -228,7 +228,7 @@ impl Handle<OperatorAdd> for Service {
         };
         let certified = issuer
             .issue(authority.signing_key(), issue)
-            .map_err(|error| usage(Text::same(error.to_string())))
+            .map_err(|error| usage(words::issue(&error)))
             .inspect_err(|_| {
                 // A key without a certificate is of no use, and would block its name.
                 let _ = self.0.keys.remove(KeyKind::Operator, &name);
@@ -307,6 +307,7 @@ impl Handle<OperatorRevoke> for Service {
         let (_, durable) = ledger.take(Checked::credentials([revocation.signed().encode()]))?;
         drop(ledger);
         durable.wait()?;
+        self.settle_revoked(&[certificate.path().clone()])?;
         self.announce();
         Ok(view::Revoked {
             certificate: revoked.id().to_string(),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Handle, ParticularsErase, ParticularsRead, Progress, Seal};
 use super::signing::Signing;
-use super::{ErrorKind, Service, ServiceError, view};
+use super::{ErrorKind, Service, ServiceError, view, words};
 use crate::authority::certificate::CertificateKind;
 use crate::authority::credentials::Standing;
 use crate::kind::{Content, ParticularsRef, Projection};
@@ -123,7 +123,7 @@ impl From<KeystoreError> for ServiceError {
             KeystoreError::Format { .. } | KeystoreError::Damaged(_) => ErrorKind::Damaged,
             KeystoreError::Full { .. } | KeystoreError::Erased => ErrorKind::Refused,
         };
-        Self::new(kind, Text::same(error.to_string()))
+        Self::new(kind, words::keystore(&error))
     }
 }
 

@@ -120,14 +120,35 @@ pub(super) fn content(
     })
 }
 
+/// An event of a type that its kind of document has.
+fn known_event(kind_name: &str, content: &Content) -> Result<(), ServiceError> {
+    let name = content.event.get("type").and_then(serde_json::Value::as_str);
+    let name = name.unwrap_or_default();
+    let events = kind(kind_name).map_or(&[][..], |kind| kind.catalog());
+    if events.is_empty() || events.iter().any(|event| event.name == name) {
+        return Ok(());
+    }
+    let (zh, en): (Vec<_>, Vec<_>) = events
+        .iter()
+        .map(|event| (format!("{}({})", event.title.zh, event.name), event.name))
+        .unzip();
+    let (zh, en) = (zh.join("、"), en.join(", "));
+    Err(ServiceError::new(
+        ErrorKind::Usage,
+        text!("没有这种事件:{name}", "there is no event named {name}"),
+    )
+    .with_hint(text!("可用的事件:{zh}", "the events are {en}")))
+}
+
 impl Handle<Record> for Service {
     fn handle(&self, call: Record, _: &mut dyn FnMut(Progress)) -> Result<view::Recorded, ServiceError> {
         let document = match &call.document {
             Some(text) => Some(self.find_document(&call.kind, text)?),
             None => None,
         };
-        let signing = self.signing(&call.sign)?;
         let content = content(call.event, call.record)?;
+        known_event(&call.kind, &content)?;
+        let signing = self.signing(&call.sign)?;
         let recorded = self.record_sealed(
             &call.kind,
             document,

@@ -58,7 +58,7 @@ impl Sessions {
         self.0.retain(|_, (_, until)| *until > now);
         let unlocked = |(key, until): &(Arc<Unlocked>, Timestamp)| view::Unlocked {
             handle: key.name().to_string(),
-            until: instant(*until),
+            until: (*until < Timestamp::LATEST).then(|| instant(*until)),
         };
         self.0.values().map(unlocked).collect()
     }
@@ -218,7 +218,7 @@ impl Service {
         self.sessions().put(key, until);
         Ok(view::Unlocked {
             handle: handle.to_owned(),
-            until: instant(until),
+            until: Some(instant(until)),
         })
     }
 }

@@ -1,10 +1,11 @@
 //! What this node is, and how it does.
 
 use anjuan_sync::replica::{Replica, Tree};
-use anjuan_sync::{Reach, Scope};
+use anjuan_sync::{Reach, Scope, Timestamp};
 
 use super::call::{Handle, Progress, Status};
 use super::{ErrorKind, Service, ServiceError, unit_view, view};
+use crate::network::clock;
 use crate::text;
 use crate::text::Text;
 use crate::unit::UnitCode;
@@ -85,6 +86,34 @@ impl Service {
     }
 }
 
+impl Service {
+    /// A warning where this node's own certificate is not in force by its clock.
+    fn own_clock(&self) -> Option<Text> {
+        let (ledger, now) = (self.ledger(), self.now());
+        let credentials = ledger.credentials();
+        let own = self.0.node.public();
+        if credentials.is_node(own, now).is_some() {
+            return None;
+        }
+        let newest = credentials
+            .certificates_for(own)
+            .max_by_key(|certified| certified.certificate().not_before())?;
+        let certificate = newest.certificate();
+        if certificate.is_valid_at(now) {
+            return None;
+        }
+        let (ours, from, to) = (
+            clock::shown(now),
+            clock::shown(certificate.not_before()),
+            clock::shown(certificate.not_after()),
+        );
+        Some(text!(
+            "本节点时钟为 {ours},而本节点证书自 {from} 至 {to} 有效;请核对时钟",
+            "this node's clock says {ours}, and its certificate is valid from {from} to {to}; check the clock"
+        ))
+    }
+}
+
 impl Handle<Status> for Service {
     fn handle(&self, call: Status, _: &mut dyn FnMut(Progress)) -> Result<view::Status, ServiceError> {
         let scope = self.scope_within(call.scope.as_ref())?;
@@ -109,13 +138,17 @@ impl Handle<Status> for Service {
             if let Some(skew) = peer.clock_skew_seconds
                 && skew.abs() > SKEW_SECONDS
             {
-                let id = &peer.peer_id;
-                warnings.push(text!(
-                    "与节点 {id} 的时钟相差 {skew} 秒,请校对",
-                    "the clock of peer {id} differs from ours by {skew} seconds; check both"
-                ));
+                let who = match &peer.unit {
+                    Some(unit) => unit.code.to_string(),
+                    None => peer.peer_id.clone(),
+                };
+                let ours = self.now();
+                let theirs = Timestamp::from_millis(ours.as_millis().saturating_add(skew * 1000));
+                let Text { zh, en } = clock::apart(ours, theirs);
+                warnings.push(text!("{who}:{zh}", "{who}: {en}"));
             }
         }
+        warnings.extend(self.own_clock());
         let network = self.ledger().network().to_string();
         let key = self.0.node.public();
         Ok(view::Status {

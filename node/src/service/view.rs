@@ -171,8 +171,8 @@ pub struct Cutoff {
 pub struct Unlocked {
     /// Handle.
     pub handle: String,
-    /// Until when.
-    pub until: Timestamp,
+    /// Until when; none: until the node stops.
+    pub until: Option<Timestamp>,
 }
 
 /// A peer.
@@ -193,7 +193,7 @@ pub struct Peer {
     /// When it was last heard of.
     pub last_seen: Option<Timestamp>,
     /// The last error with it.
-    pub last_error: Option<String>,
+    pub last_error: Option<Text>,
     /// Its clock against ours, in seconds.
     pub clock_skew_seconds: Option<i64>,
     /// Updates, credentials and sealed items taken in from it since the start.

@@ -214,6 +214,16 @@ impl MemoryReplica {
         self.digests.settle();
     }
 
+    /// Takes in what this replica's own operators sealed, as the ledger does: digests cover it, and it has no
+    /// place in the order of acceptance.
+    #[cfg(test)]
+    pub(crate) fn seal_beside(&mut self, blob: Blob) {
+        self.digests.blobs_mut(BlobKind::Sealed).put(&blob.path, blob.id);
+        self.digests.settle();
+        self.blobs
+            .insert((BlobKind::Sealed, blob.path, blob.id), blob.bytes);
+    }
+
     fn counts(&self, update: &SignedUpdate) -> bool {
         let state = self.logs.state(&update.header().log());
         state.is_some_and(|state| update.header().seq() <= state.counted())

@@ -97,6 +97,8 @@ pub(super) struct Driver {
     connections: HashMap<ConnectionId, Connection>,
     links: HashMap<NodeKey, Current>,
     parents: Parents,
+    /// Inbound connections that were not let in.
+    turned_away: u64,
 
     rate: Rate,
     enrolling: Arc<Semaphore>,
@@ -125,6 +127,7 @@ impl Driver {
             resolving: JoinSet::new(),
             attempts: HashMap::new(),
             waiting: HashMap::new(),
+            turned_away: 0,
             connections: HashMap::new(),
             links: HashMap::new(),
             parents: Parents::new(limits.backoff),

@@ -1,5 +1,6 @@
 //! Sessions over links: two stores in memory become level over real sockets.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -7,7 +8,7 @@ use anjuan_sync::driver::{Ended, Store, run_link};
 use anjuan_sync::id::{CertificateId, NetworkId, NodeKey, StoreEpoch};
 use anjuan_sync::replica::conformance::Author;
 use anjuan_sync::replica::memory::Judge;
-use anjuan_sync::replica::{MemoryReplica, Record, Replica, Roots, Summary};
+use anjuan_sync::replica::{MemoryReplica, Record, Replica, ReplicaError, Roots, Summary};
 use anjuan_sync::session::message::Hello;
 use anjuan_sync::session::{self, CloseReason, Event, Gate, NotAdmitted, Now, Refusal, Session};
 use anjuan_sync::transport::{Limits, Link, LinkError, Role};
@@ -27,6 +28,7 @@ fn path(text: &str) -> Path {
 struct Memory {
     replica: Mutex<MemoryReplica>,
     changed: watch::Sender<u64>,
+    failing: AtomicBool,
     began: Instant,
 }
 
@@ -37,6 +39,7 @@ impl Memory {
         Arc::new(Self {
             replica: Mutex::new(MemoryReplica::new(NETWORK, scope, epoch, Judge::lenient())),
             changed: watch::Sender::new(0),
+            failing: AtomicBool::new(false),
             began: Instant::now(),
         })
     }
@@ -65,8 +68,12 @@ impl Memory {
 }
 
 impl Store for Memory {
-    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) {
+    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError> {
+        if self.failing.load(Ordering::Relaxed) {
+            return Err(ReplicaError("the disk is full".into()));
+        }
         read(&*self.replica.lock().expect("not poisoned"));
+        Ok(())
     }
 
     async fn deliver(&self, records: Vec<Record>) -> Result<Summary, String> {
@@ -216,4 +223,34 @@ async fn a_stranger_gets_no_byte() {
         ),
         "{ended}"
     );
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_ends_the_session_by_name_and_tells_nothing_more() {
+    let (mut at_county, mut at_village) = (Peer::new(1).await, Peer::new(2).await);
+    let (county, village) = (Memory::new("4509/02", 1), Memory::new("4509/02/001/001", 2));
+    let shared = Scope::of(path("4509/02/001/001"));
+    let mut mediator = Author::new(
+        3,
+        NETWORK,
+        Space::up(path("4509/02/001/001")),
+        CertificateId::from_bytes([7; 32]),
+    );
+    village.write(&mut mediator, 3);
+    let (up, down) = dial(&mut at_village, &mut at_county, Over::Tcp).await;
+    let upper = run(down, &county, "4509/02");
+    let lower = run(up, &village, "4509/02/001/001");
+    until_level(&village, &county, &shared).await;
+    let told = county.roots(&shared);
+
+    village.failing.store(true, Ordering::Relaxed);
+    village.write(&mut mediator, 1);
+    let ended = within(lower.task).await.expect("no panic");
+    assert_eq!(
+        ended,
+        Ended::Session(CloseReason::Replica(ReplicaError("the disk is full".into())))
+    );
+    let ended = within(upper.task).await.expect("no panic");
+    assert!(matches!(ended, Ended::Link(_)), "{ended}");
+    assert_eq!(county.roots(&shared), told);
 }

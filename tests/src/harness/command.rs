@@ -195,7 +195,7 @@ pub struct Refusal {
 }
 
 /// The program: what `ANJUAN_BIN` names, else the one built for this package.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     if let Some(named) = std::env::var_os("ANJUAN_BIN").filter(|named| !named.is_empty()) {
         return named.into();
     }

@@ -4,5 +4,8 @@ mod bad_input;
 mod by_files;
 mod damaged;
 mod four_nodes;
+#[cfg(unix)]
+mod guide;
+mod hostile;
 mod one_home;
 mod particulars;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sim::{NETWORK, World};
+use super::sim::{NETWORK, World, path};
 use super::stories::{COUNTY, TOWN, VILLAGE, cases, level};
 use crate::log::LogState;
-use crate::replica::conformance::Author;
+use crate::replica::conformance::{Author, Subject};
 use crate::replica::memory::Judge;
-use crate::replica::{Record, Replica};
+use crate::replica::{BlobKind, Record, Replica};
 use crate::session::{Event, NotLevel};
 
 /// An operator's key is used on two machines: one log, two chains. The nodes that saw one chain and those
@@ -94,4 +94,41 @@ fn replicas_that_cannot_level_back_off() {
     world.write(village, 2, &cases(VILLAGE), "another operator");
     world.settle();
     assert_eq!(world.nodes[town].replica.counted().count(), 2);
+}
+
+/// Two replicas that cannot level have come to pauses of an hour. Then something is sealed that the other one
+/// can take: it does not wait for the end of a pause that was for something else.
+#[test]
+fn a_pause_after_a_fruitless_repair_holds_for_what_was_compared_only() {
+    let mut world = World::new(16);
+    let village = world.node(VILLAGE);
+    let mut strict = Judge::certificate_known();
+    strict.certified = Arc::new(|header, known| known && header.seq() < 2);
+    let town = world.node_with(TOWN, strict);
+    world.write(village, 1, &cases(VILLAGE), "one");
+    world.write(village, 1, &cases(VILLAGE), "two");
+    let link = world.connect(village, town);
+    world.run(Duration::from_secs(6 * 3600));
+    let repairs = |world: &World| {
+        let events = world.links[link].events.iter();
+        let of_town =
+            events.filter(|(_, side, event)| *side == 1 && matches!(event, Event::Repairing { .. }));
+        of_town.map(|(at, ..)| *at).collect::<Vec<_>>()
+    };
+    let paused = repairs(&world);
+    let pause = paused[paused.len() - 1] - paused[paused.len() - 2];
+    assert!(pause > Duration::from_secs(600), "{pause:?}");
+    // Just after the town's last repair: the whole pause lies ahead.
+    while repairs(&world).len() == paused.len() {
+        world.run(Duration::from_secs(1));
+    }
+
+    let sealed = world.nodes[village].replica.sealed(&path(VILLAGE), 7);
+    world.nodes[village].replica.seal_beside(sealed.clone());
+    world.take(village, Vec::new());
+    world.run(Duration::from_secs(5));
+    let held = world.nodes[town]
+        .replica
+        .blob(BlobKind::Sealed, &path(VILLAGE), &sealed.id);
+    assert_eq!(held.expect("readable"), Some(sealed.bytes));
 }

@@ -54,7 +54,12 @@ impl Driver {
                 error,
                 ..
             } => {
-                tracing::debug!(address = %send_back_addr, %error, "connection not let in");
+                self.turned_away += 1;
+                // Whoever knocks without end must not fill the log: told of the 1st, 2nd, 4th, 8th, …
+                if self.turned_away.is_power_of_two() {
+                    let so_far = self.turned_away;
+                    tracing::warn!(address = %send_back_addr, %error, so_far, "connection not let in");
+                }
             }
             SwarmEvent::NewListenAddr { address, .. } => {
                 self.listening.send_modify(|addresses| addresses.push(address));
