@@ -19,7 +19,7 @@ use anjuan_sync::Digest;
 use data_encoding::BASE64;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
-use super::cosignature::{self, Cosigned, Verdict};
+use super::cosignature::{self, Cosigned, Seconds, Verdict};
 use super::merkle::{MAX_SIZE, TreeHead};
 use super::name::{NodeName, Origin, ParseNameError};
 use super::note::{Note, NoteError, SignatureLine};
@@ -209,6 +209,7 @@ impl VerifiedCheckpoint {
         key_of: impl Fn(&NodeName) -> Option<VerifyingKey>,
     ) -> Result<CosignedCheckpoint, CheckpointError> {
         let mut witnesses = Vec::new();
+        let mut lines = Vec::new();
         for line in self.note().signatures() {
             let Ok(name) = line.name().parse::<NodeName>() else {
                 continue;
@@ -218,15 +219,20 @@ impl VerifiedCheckpoint {
             };
             match cosignature::verify(self.note().text(), line, &name, &key) {
                 Verdict::Other => {}
-                Verdict::Holds(cosigned) => witnesses.push(cosigned),
+                Verdict::Holds(cosigned) => {
+                    lines.push((cosigned.time, line.clone()));
+                    witnesses.push(cosigned);
+                }
                 Verdict::Fails => return Err(CheckpointError::Signature(name.to_string())),
             }
         }
         // By the order of names, not of lines: what is told of it does not hang on who wrote the note.
         witnesses.sort();
+        lines.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.name().cmp(y.name())));
         Ok(CosignedCheckpoint {
             checkpoint: self,
             witnesses,
+            lines,
         })
     }
 }
@@ -236,6 +242,8 @@ impl VerifiedCheckpoint {
 pub struct CosignedCheckpoint {
     checkpoint: VerifiedCheckpoint,
     witnesses: Vec<Cosigned>,
+    /// The lines of these witnesses, latest first.
+    lines: Vec<(Seconds, SignatureLine)>,
 }
 
 impl CosignedCheckpoint {
@@ -247,6 +255,22 @@ impl CosignedCheckpoint {
     /// The witnesses, in the order of their names.
     pub fn witnesses(&self) -> &[Cosigned] {
         &self.witnesses
+    }
+
+    /// The note within `max` bytes, as a header carries it: with the latest cosignatures that there is room
+    /// for, at least one, and without those that did not count. `None` if there is none, or no room.
+    pub fn shortened(&self, max: usize) -> Option<Vec<u8>> {
+        let mut short = None;
+        let mut note = self.checkpoint.alone();
+        for (_, line) in &self.lines {
+            note.add(line.clone()).ok()?;
+            let bytes = note.note().encode();
+            if bytes.len() > max {
+                break;
+            }
+            short = Some(bytes);
+        }
+        short
     }
 
     /// The witnesses but for one node. A node does not witness for itself.

@@ -1,8 +1,10 @@
 //! One form of each note, and nothing else passes.
 
+use anjuan_sync::update::MAX_BRACKET;
+
 use super::super::checkpoint::{CheckpointError, SignedCheckpoint};
 use super::super::note::{MAX_NOTE, MAX_SIGNATURES, Note, NoteError, SignatureType, verifier_key};
-use super::super::testing::{Node, keys};
+use super::super::testing::{Node, at, keys};
 
 const EXAMPLE: &str = "\
 example.com/behind-the-sofa
@@ -196,4 +198,32 @@ fn a_checkpoint_is_of_one_node_in_one_epoch() {
         other.verify(&town.key.verifying_key()),
         Err(CheckpointError::Unsigned(_))
     ));
+}
+
+#[test]
+fn a_header_carries_the_latest_cosignatures_that_fit() {
+    let mut town = Node::town();
+    town.grow(300);
+    let mut others: Vec<_> = (2..8).map(|seed| Node::new(seed, "450902001001")).collect();
+    let mut witnesses: Vec<_> = others.iter_mut().zip([50, 10, 60, 20, 40, 30]).collect();
+    let note = town.cosigned(&mut witnesses);
+    let known: Vec<_> = others.iter().chain([&town]).collect();
+    let whole = note.cosigned(keys(&known)).expect("holds");
+    assert_eq!(whole.witnesses().len(), 6);
+
+    let short = whole.shortened(MAX_BRACKET).expect("there is room");
+    let read = SignedCheckpoint::parse(&short).expect("a checkpoint");
+    let read = read.verify(&town.key.verifying_key()).expect("signed");
+    let read = read.cosigned(keys(&known)).expect("holds");
+    let mut times: Vec<_> = read
+        .witnesses()
+        .iter()
+        .map(|witness| witness.time.first())
+        .collect();
+    times.sort();
+    assert_eq!(times, [at(40), at(50), at(60)]);
+    // Nothing that doesn't fit, and nothing that no witness vouches for.
+    assert_eq!(whole.shortened(300), None);
+    let unknown = town.checkpoint().cosigned(keys(&known)).expect("holds");
+    assert_eq!(unknown.shortened(MAX_BRACKET), None);
 }
