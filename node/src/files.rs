@@ -31,6 +31,11 @@ pub trait Files: fmt::Debug + Send + Sync {
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// Removes an empty folder; nothing where folders have no existence of their own.
+    fn remove_dir(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     /// The names of the files in a folder, sorted; names that are not Unicode are left out.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
 

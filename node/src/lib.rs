@@ -8,6 +8,7 @@ pub mod config;
 pub mod document;
 pub mod enrol;
 pub mod epoch;
+pub mod evidence;
 pub mod files;
 pub mod home;
 pub mod journal;

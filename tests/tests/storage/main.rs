@@ -2,6 +2,7 @@
 //!
 //! `ANJUAN_SEED` replays a run, `ANJUAN_ROUNDS` makes it longer or shorter.
 
+mod evidence;
 mod journal_damage;
 mod power;
 mod room;

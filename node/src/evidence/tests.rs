@@ -1,0 +1,5 @@
+mod example;
+mod notes;
+mod proofs;
+mod times;
+mod witnesses;
