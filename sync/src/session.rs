@@ -28,11 +28,13 @@ pub mod page;
 mod plan;
 mod pull;
 mod serve;
+mod short;
 
 pub use bounded::Few;
 pub use error::{CloseReason, Late, Refusal, Violation};
 pub use io::{Config, Event, Gate, Input, NotAdmitted, NotLevel, Now, Output, Role, Token};
 pub use limits::Limits;
+pub use short::{Short, ShortHead};
 
 use level::{Here, Levels, Step};
 use limits::Bucket;
@@ -63,6 +65,10 @@ pub struct Session {
     config: Config,
     role: Role,
     phase: Phase,
+    /// The Hello that was sent left the certificate out.
+    said_brief: bool,
+    /// The peer's Hello did, and was not enough.
+    asked_for_whole: bool,
     started: Duration,
     last_frame: Duration,
     bucket: Bucket,
@@ -99,6 +105,8 @@ impl Session {
         Self {
             role,
             phase: Phase::Unknown,
+            said_brief: false,
+            asked_for_whole: false,
             started: now.elapsed,
             last_frame: now.elapsed,
             bucket: Bucket::new(limits.messages_per_minute, limits.burst, now.elapsed),
@@ -150,7 +158,8 @@ impl Session {
         match input {
             Input::Connected => {
                 if self.role == Role::Dialer {
-                    self.say_hello(replica, now);
+                    // Where its updates were taken in, its credentials and ours were levelled before.
+                    self.say_hello(self.config.cursor.is_some(), replica, now);
                 }
                 Ok(())
             }
@@ -199,11 +208,16 @@ impl Session {
         }
     }
 
-    fn say_hello(&mut self, replica: &dyn Replica, now: Now) {
+    /// Introduces this node; briefly to a peer that has met it.
+    fn say_hello(&mut self, brief: bool, replica: &dyn Replica, now: Now) {
+        self.said_brief = brief;
         let hello = Hello {
             version: PROTOCOL_VERSION,
             network: self.config.network,
-            certificate: self.config.certificate.clone(),
+            certificate: match brief {
+                true => Vec::new(),
+                false => self.config.certificate.clone(),
+            },
             epoch: replica.epoch(),
             clock: now.wall,
         };
@@ -246,6 +260,7 @@ impl Session {
             message,
             Message::PageHead { .. }
                 | Message::Page { .. }
+                | Message::Lacked { .. }
                 | Message::Described { .. }
                 | Message::Listed { .. }
         );
@@ -257,6 +272,15 @@ impl Session {
         }
         match message {
             Message::Hello(_) => Err(Violation::SecondHello.into()),
+            Message::Introduce => {
+                let state = open.levels.said();
+                self.introduce(replica, now)?;
+                // What was said before went to somebody who did not know by whom.
+                if let Some(state) = state {
+                    self.send(&Message::State(state), false);
+                }
+                Ok(())
+            }
             Message::Bye { code } => Err(CloseReason::Bye(code)),
             Message::State(state) => {
                 open.levels.told(state);
@@ -287,12 +311,25 @@ impl Session {
         }
     }
 
+    /// Says the whole Hello, once, after a brief one was not enough.
+    fn introduce(&mut self, replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
+        if !self.said_brief {
+            return Err(Violation::Unsolicited.into());
+        }
+        self.say_hello(false, replica, now);
+        Ok(())
+    }
+
     fn first_frame(&mut self, frame: &[u8], replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
         if frame.len() > MAX_HELLO_FRAME {
             return Err(Violation::FrameTooLong { bytes: frame.len() }.into());
         }
-        let Message::Hello(hello) = Message::decode(frame)? else {
-            return Err(Violation::BeforeHello.into());
+        let hello = match Message::decode(frame)? {
+            Message::Hello(hello) => hello,
+            Message::Introduce => return self.introduce(replica, now),
+            // It was said before the peer knew that it has to introduce itself; it is said again.
+            Message::State(_) if self.asked_for_whole => return Ok(()),
+            _ => return Err(Violation::BeforeHello.into()),
         };
         if hello.certificate.len() > MAX_CERTIFICATE {
             return Err(Violation::FrameTooLong { bytes: frame.len() }.into());
@@ -303,16 +340,21 @@ impl Session {
         if hello.network != self.config.network {
             return Err(Refusal::Network.into());
         }
-        let unit = self
-            .config
-            .gate
-            .admit(&self.config.peer, &hello, now.wall)
-            .map_err(|why| Refusal::Certificate(why.0))?;
+        let unit = match self.config.gate.admit(&self.config.peer, &hello, now.wall) {
+            Ok(unit) => unit,
+            Err(_) if hello.certificate.is_empty() && !self.asked_for_whole => {
+                self.asked_for_whole = true;
+                self.send(&Message::Introduce, false);
+                return Ok(());
+            }
+            Err(why) => return Err(Refusal::Certificate(why.0).into()),
+        };
         let Some(shared) = self.config.scope.shared(&Scope::of(unit.clone())) else {
             return Err(Refusal::NotInLine(unit).into());
         };
         if self.role == Role::Listener {
-            self.say_hello(replica, now);
+            let has_met = hello.certificate.is_empty() && self.config.cursor.is_some();
+            self.say_hello(has_met, replica, now);
         }
         self.event(Event::PeerAccepted {
             unit,

@@ -39,7 +39,8 @@ pub struct NotAdmitted(pub String);
 /// Judges who may sync at all.
 pub trait Gate: Send + Sync {
     /// The unit of a peer, which proved to hold `key` when it connected, by the certificate in its Hello;
-    /// or why it is not let in. Version and network were checked already.
+    /// or why it is not let in. Version and network were checked already. With an empty certificate, the
+    /// peer counts on being known by its key; if it is not, it is asked for the whole.
     fn admit(&self, key: &NodeKey, hello: &Hello, now: Timestamp) -> Result<Path, NotAdmitted>;
 }
 

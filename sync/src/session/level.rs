@@ -92,6 +92,11 @@ impl Levels {
         self.theirs.as_ref()
     }
 
+    /// The last State said here.
+    pub(crate) fn said(&self) -> Option<State> {
+        self.said
+    }
+
     /// When to look again, if nothing comes.
     pub(crate) fn wake(&self) -> Option<Duration> {
         self.wake

@@ -3,7 +3,7 @@
 //! What was asked for stands in `asked` until it is answered, what was received in `open` until the
 //! driver says that it is durable; both are bounded, so the peer's pace is the store's pace.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::id::NetworkId;
@@ -14,7 +14,7 @@ use crate::session::io::{Event, Token};
 use crate::session::limits::{Limits, PageSize};
 use crate::session::message::{ItemRef, ListAsk, Message, RequestId};
 use crate::session::page;
-use crate::session::pull::repair::{Repair, Want};
+use crate::session::pull::repair::{Lacked, Repair, Want};
 use crate::session::pull::stream::Stream;
 
 mod ask;
@@ -29,6 +29,8 @@ const MAX_PAGES_ASKED: usize = 2;
 const MAX_PAGES_OPEN: usize = 1;
 /// Logs asked for in one request: few enough that a broken link costs little.
 const LOGS_AT_ONCE: usize = 128;
+/// Places told of in one request.
+const LACKING_AT_ONCE: usize = 128;
 /// Sealed items that a stream remembers to ask for; the rest is found by comparing digests.
 const MAX_HELD: usize = 65_536;
 
@@ -43,12 +45,17 @@ enum Asked {
     Describe(Tree, Vec<Path>),
     List(Tree, Vec<ListAsk>),
     Logs(Vec<Want>),
+    /// Places told of; once the head of the answer came, what it said and the records of the page.
+    Lacking(Tree, Vec<Path>, Option<(Lacked, u32)>),
     Fetch(BlobKind, Vec<ItemRef>),
 }
 
 impl Asked {
     fn is_page(&self) -> bool {
-        matches!(self, Self::Since { .. } | Self::Logs(_) | Self::Fetch(..))
+        matches!(
+            self,
+            Self::Since { .. } | Self::Logs(_) | Self::Lacking(..) | Self::Fetch(..)
+        )
     }
 }
 
@@ -59,6 +66,8 @@ enum After {
     Stream(Position, u64),
     /// These logs may have grown.
     Logs(Vec<Want>),
+    /// These places may be level.
+    Lacked(Lacked),
     Nothing,
 }
 
@@ -177,6 +186,12 @@ impl Puller {
                 remaining,
             } => self.page_head(id, (next, records, remaining)),
             Message::Page { id, length, body } => self.page(id, length, &body, replica, now),
+            Message::Lacked {
+                id,
+                answered,
+                unclear,
+                records,
+            } => self.lacked(id, answered, unclear.as_slice(), records),
             Message::Described { id, descriptions } => {
                 let Asked::Describe(tree, paths) = self.take_asked(id)? else {
                     return Err(Violation::Unsolicited.into());
@@ -226,6 +241,37 @@ impl Puller {
         Ok(())
     }
 
+    fn lacked(
+        &mut self,
+        id: RequestId,
+        answered: u32,
+        unclear: &[u32],
+        records: u32,
+    ) -> Result<(), CloseReason> {
+        let Some((Asked::Lacking(tree, paths, head @ None), _)) = self.asked.get_mut(&id) else {
+            return Err(Violation::Unsolicited.into());
+        };
+        let answered = usize::try_from(answered).unwrap_or(usize::MAX);
+        let unclear: BTreeSet<_> = unclear.iter().map(|&at| at as usize).collect();
+        let is_honest = answered <= paths.len() && unclear.iter().all(|&at| at < answered);
+        if !is_honest || (answered == 0 && records == 0) {
+            return Err(Violation::Position.into());
+        }
+        let lacked = Lacked {
+            tree: *tree,
+            paths: std::mem::take(paths),
+            answered,
+            unclear,
+        };
+        if records > 0 {
+            *head = Some((lacked, records));
+        } else {
+            self.asked.remove(&id);
+            self.open_delivery(Vec::new(), After::Lacked(lacked));
+        }
+        Ok(())
+    }
+
     fn page(
         &mut self,
         id: RequestId,
@@ -259,8 +305,18 @@ impl Puller {
                 }
                 self.open_delivery(records, After::Logs(wants));
             }
+            Asked::Lacking(_, _, Some((lacked, count))) => {
+                let of_logs = |record: &Record| matches!(record, Record::Update(_) | Record::Fork(_));
+                if records.len() != count as usize || !records.iter().all(of_logs) {
+                    return Err(Violation::Page("other records than stated".into()).into());
+                }
+                self.open_delivery(records, After::Lacked(lacked));
+            }
             Asked::Fetch(kind, items) => self.fetched(kind, items, records)?,
-            Asked::Since { head: None, .. } | Asked::Describe(..) | Asked::List(..) => {
+            Asked::Since { head: None, .. }
+            | Asked::Lacking(_, _, None)
+            | Asked::Describe(..)
+            | Asked::List(..) => {
                 return Err(Violation::Unsolicited.into());
             }
         }
@@ -372,7 +428,13 @@ impl Puller {
                     }
                     self.progress(self.fetch.len() as u64);
                 }
-                (After::Stream(..) | After::Logs(_), _) => {}
+                (After::Lacked(lacked), Work::Repair(repair)) => {
+                    repair.gained += u64::from(summary.taken);
+                    repair.told(lacked, summary.taken + summary.waiting > 0);
+                    let remaining = repair.lacking.len() as u64;
+                    self.progress(remaining);
+                }
+                (After::Stream(..) | After::Logs(_) | After::Lacked(_), _) => {}
             }
         }
         Ok(())

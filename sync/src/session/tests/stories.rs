@@ -206,6 +206,51 @@ fn a_hundred_changed_cases_cost_little_with_and_without_a_cursor() {
     }
 }
 
+/// Two nodes of the city, as many villages as it has, and a case in a hundred of them went on.
+#[test]
+fn a_hundred_changed_of_fifteen_hundred_villages_take_five_round_trips() {
+    for pulling_side in 0..2 {
+        let mut world = World::new(16);
+        let (first, second) = (world.node(CITY), world.node(CITY));
+        let villages: Vec<_> = (0..1500)
+            .map(|village| {
+                let (county, town) = (village / 15 % 7 + 1, village / 105 + 1);
+                cases(&format!("4509/{county:02}/{town:03}/{:03}", village % 15 + 1))
+            })
+            .collect();
+        for (at, space) in villages.iter().enumerate() {
+            world.write(first, (at % 200) as u8 + 1, space, "registered");
+        }
+        let link = world.connect(second, first);
+        world.settle();
+        world.cut(link);
+        world.forget_cursors();
+        let mut changed = 0;
+        for number in 0..100 {
+            let at = number * 7919 % 1500;
+            let text = format!("{number} {}", "调解双方当事人就宅基地边界达成一致".repeat(8));
+            let update = world.write(first, (at % 200) as u8 + 1, &villages[at], &text);
+            changed += update.encode().len() as u64;
+        }
+        let link = match pulling_side {
+            0 => world.connect(second, first),
+            _ => world.connect(first, second),
+        };
+        world.settle();
+        level(&world, first, second, CITY);
+        let link = &world.links[link];
+        let bytes = link.bytes[0] + link.bytes[1];
+        eprintln!(
+            "100 of 1500 villages, side {pulling_side} pulls: {:?} B for {changed} B of updates, {} round trips",
+            link.bytes,
+            link.round_trips()
+        );
+        assert_eq!(link.delivered, 100);
+        assert!(link.round_trips() <= 5);
+        assert!(bytes <= changed * 11 / 10 + 64 * 1024, "{bytes} B");
+    }
+}
+
 #[test]
 fn a_village_levels_with_its_town_after_a_week() {
     let mut world = World::new(7);
@@ -313,6 +358,27 @@ fn a_restored_backup_gets_back_what_it_lost() {
     level(&world, village, town, VILLAGE);
     assert_eq!(world.nodes[village].replica.counted().count(), 3);
     assert_eq!(world.links[link].delivered, 2);
+}
+
+/// Each side in turn has lost everything, its knowledge of the other included, and the other, who has a
+/// cursor, greets it as an old acquaintance.
+#[test]
+fn who_was_forgotten_introduces_himself_anew() {
+    for forgetful in 0..2 {
+        let mut world = World::new(17);
+        let nodes = [world.node(VILLAGE), world.node(TOWN)];
+        world.write(nodes[0], 1, &cases(VILLAGE), "one");
+        let link = world.connect(nodes[0], nodes[1]);
+        world.settle();
+        world.cut(link);
+        let empty = world.node([VILLAGE, TOWN][forgetful]);
+        let backup = world.nodes[empty].replica.clone();
+        world.restore(nodes[forgetful], backup);
+        let link = world.connect(nodes[0], nodes[1]);
+        world.settle();
+        assert!(world.links[link].is_up(), "{:?}", world.links[link].closed);
+        level(&world, nodes[0], nodes[1], VILLAGE);
+    }
 }
 
 #[test]
