@@ -34,7 +34,8 @@ impl Gate for NodeGate {
         let subject = AuthorKey::from_bytes(*key.as_bytes());
         if hello.certificate.is_empty() {
             let known = self.0.is_node(subject, now);
-            let known = known.ok_or_else(|| NotAdmitted("no node certificate for this key is known".into()))?;
+            let known =
+                known.ok_or_else(|| NotAdmitted("no node certificate for this key is known".into()))?;
             return Ok(known.certificate().path().clone());
         }
         let chain: Vec<ByteVec> =

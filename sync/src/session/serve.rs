@@ -6,8 +6,8 @@ use crate::replica::{self, Blob, BlobKind, Record, Replica, ReplicaError, Tree};
 use crate::session::bounded::Few;
 use crate::session::error::{CloseReason, Violation};
 use crate::session::message::{
-    Bud, Description, ItemRef, Leaves, ListAsk, Listing, LogRange, MAX_CHILDREN, MAX_LEAVES, Message, RequestId,
-    Twig,
+    Bud, Description, ItemRef, Leaves, ListAsk, Listing, LogRange, MAX_CHILDREN, MAX_LEAVES, Message,
+    RequestId, Twig,
 };
 use crate::session::page::{self, MAX_PAGE_LIMIT};
 use crate::session::short::Short;

@@ -42,7 +42,11 @@ impl From<&LogItem> for ShortHead {
         let log = LOG.hash(&[item.author.as_bytes(), item.epoch.as_bytes()]);
         let (seq, id) = match &item.state {
             LogState::Whole(head) => (head.seq, first(head.id.as_bytes())),
-            LogState::Forked { seq, first: a, second } => {
+            LogState::Forked {
+                seq,
+                first: a,
+                second,
+            } => {
                 let state = LOG.hash(&[&seq.to_be_bytes(), a.as_bytes(), second.as_bytes()]);
                 (0, first(state.as_bytes()))
             }

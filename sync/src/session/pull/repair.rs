@@ -6,11 +6,9 @@ use crate::digest::Digests;
 use crate::log::{LogId, LogState};
 use crate::path::{Path, Scope, Space};
 use crate::replica::{self, BlobKind, Position, Replica, ReplicaError, Roots, Tree};
-use crate::session::error::{CloseReason, Violation};
 use crate::session::bounded::Few;
-use crate::session::message::{
-    Description, Heads, ItemRef, Leaves, ListAsk, Listing, LogRange, MAX_HEADS,
-};
+use crate::session::error::{CloseReason, Violation};
+use crate::session::message::{Description, Heads, ItemRef, Leaves, ListAsk, Listing, LogRange, MAX_HEADS};
 use crate::session::plan::stretch;
 use crate::session::serve::beginnings;
 use crate::session::short::{Short, ShortHead};

@@ -38,8 +38,12 @@ pub(super) fn answer(
     let mut unclear = Vec::new();
     for place in places {
         within(tree, scope, &place.path)?;
-        let known: BTreeMap<[u8; 8], &ShortHead> =
-            place.logs.as_slice().iter().map(|head| (head.log, head)).collect();
+        let known: BTreeMap<[u8; 8], &ShortHead> = place
+            .logs
+            .as_slice()
+            .iter()
+            .map(|head| (head.log, head))
+            .collect();
         let mut found = Vec::new();
         let mut is_clear = true;
         let mut is_whole = true;

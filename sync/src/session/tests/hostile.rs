@@ -192,7 +192,10 @@ fn strangers_are_told_nothing() {
         victim.say(&Message::Hello(hello));
         victim.refusal()
     };
-    assert_eq!(with(|hello| hello.version += 1), Refusal::Version(PROTOCOL_VERSION + 1));
+    assert_eq!(
+        with(|hello| hello.version += 1),
+        Refusal::Version(PROTOCOL_VERSION + 1)
+    );
     assert_eq!(
         with(|hello| hello.network = NetworkId::from_bytes([7; 32])),
         Refusal::Network
