@@ -20,6 +20,7 @@ use crate::replica::{Cursor, Replica, ReplicaError, Tree};
 
 mod bounded;
 mod error;
+mod figures;
 mod io;
 mod level;
 mod limits;
@@ -32,6 +33,7 @@ mod short;
 
 pub use bounded::Few;
 pub use error::{CloseReason, Late, Refusal, Violation};
+pub use figures::{Behind, Figures};
 pub use io::{Config, Event, Gate, Input, NotAdmitted, NotLevel, Now, Output, Role, Token};
 pub use limits::Limits;
 pub use short::{Short, ShortHead};
@@ -40,6 +42,9 @@ use level::{Here, Levels, Step};
 use limits::Bucket;
 use message::{Hello, MAX_CERTIFICATE, MAX_HELLO_FRAME, Message, PROTOCOL_VERSION};
 use pull::{Done, Effect, Puller};
+
+/// Figures are put out no more often than this, but when a side comes level.
+const FIGURES_EVERY: Duration = Duration::from_secs(1);
 
 /// One connection's session.
 ///
@@ -76,6 +81,10 @@ pub struct Session {
     /// Frames, each with whether it is the last of an answer.
     sends: VecDeque<(Vec<u8>, bool)>,
     unsent_answers: usize,
+    /// Bytes sent and received.
+    bytes: [u64; 2],
+    /// The figures told last, and when.
+    told: (Figures, Duration),
     close: Option<CloseReason>,
     deadline: Duration,
 }
@@ -113,6 +122,8 @@ impl Session {
             control: VecDeque::new(),
             sends: VecDeque::new(),
             unsent_answers: 0,
+            bytes: [0; 2],
+            told: (Figures::default(), now.elapsed),
             close: None,
             deadline: now.elapsed + limits.hello,
             config,
@@ -147,10 +158,47 @@ impl Session {
         let result = self
             .take(input, replica, now)
             .and_then(|()| self.advance(replica, now.elapsed, rng));
-        if let Err(reason) = result {
-            self.end(reason);
-        } else {
-            self.deadline = self.next_deadline();
+        match result {
+            Ok(()) => {
+                self.tell_figures(now.elapsed);
+                self.deadline = self.next_deadline();
+            }
+            Err(reason) => {
+                self.event(Event::Figures(self.figures()));
+                self.end(reason);
+            }
+        }
+    }
+
+    /// What it has done so far.
+    pub fn figures(&self) -> Figures {
+        let mut figures = Figures {
+            sent: self.bytes[0],
+            received: self.bytes[1],
+            last_frame: self.last_frame,
+            ..Figures::default()
+        };
+        if let Phase::Open(open) = &self.phase {
+            figures.round_trips = 1;
+            open.puller.add_to(&mut figures);
+            if open.levels.is_level() {
+                figures.behind = Behind::Level;
+            }
+            figures.peer_is_level = open.levels.peer_has_taken_all();
+        }
+        figures
+    }
+
+    /// Puts the figures out, once they are worth it: when a side comes level or falls behind, and
+    /// otherwise now and then.
+    fn tell_figures(&mut self, now: Duration) {
+        let figures = self.figures();
+        let (told, at) = self.told;
+        let turned = (figures.behind == Behind::Level) != (told.behind == Behind::Level)
+            || figures.peer_is_level != told.peer_is_level;
+        if turned || (figures != told && now >= at + FIGURES_EVERY) {
+            self.told = (figures, now);
+            self.event(Event::Figures(figures));
         }
     }
 
@@ -226,7 +274,9 @@ impl Session {
 
     fn send(&mut self, message: &Message, is_answer: bool) {
         self.unsent_answers += usize::from(is_answer);
-        self.sends.push_back((message.encode(), is_answer));
+        let frame = message.encode();
+        self.bytes[0] += frame.len() as u64;
+        self.sends.push_back((frame, is_answer));
     }
 
     fn event(&mut self, event: Event) {
@@ -252,19 +302,12 @@ impl Session {
 
     fn frame(&mut self, frame: &[u8], replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
         self.last_frame = now.elapsed;
+        self.bytes[1] += frame.len() as u64;
         let Phase::Open(open) = &mut self.phase else {
             return self.first_frame(frame, replica, now);
         };
         let message = Message::decode(frame)?;
-        let is_answer = matches!(
-            message,
-            Message::PageHead { .. }
-                | Message::Page { .. }
-                | Message::Lacked { .. }
-                | Message::Described { .. }
-                | Message::Listed { .. }
-        );
-        if is_answer {
+        if message.answered().is_some() {
             return open.puller.answer(message, replica, now.elapsed);
         }
         if !self.bucket.take(now.elapsed) {

@@ -196,6 +196,7 @@ fn note(network: &NetworkHandle, peer: NodeKey, event: Event) {
             tracing::info!(peer = %peer.short(), ?trees, "comparing place by place");
             network.table().level(peer, false);
         }
+        Event::Figures(figures) => tracing::debug!(peer = %peer.short(), ?figures, "so far"),
         Event::Level => network.table().level(peer, true),
         Event::NotLevel { trees, why } => {
             tracing::warn!(peer = %peer.short(), ?trees, ?why, "not level");

@@ -8,6 +8,7 @@ use crate::id::{NetworkId, NodeKey};
 use crate::path::{Path, Scope};
 use crate::replica::{Cursor, Record, Summary, Tree};
 use crate::session::error::CloseReason;
+use crate::session::figures::Figures;
 use crate::session::limits::Limits;
 use crate::session::message::Hello;
 use crate::update::Timestamp;
@@ -147,6 +148,8 @@ pub enum Event {
         /// Records still to come, as far as the peer told.
         remaining: u64,
     },
+    /// What the session has done so far; the last time when it ends.
+    Figures(Figures),
     /// These trees differ though each side took in what the other accepted since last time; they are
     /// compared place by place.
     Repairing {

@@ -398,6 +398,18 @@ impl Message {
         Ok(message)
     }
 
+    /// The request that this answers, or begins to answer; none if it is no answer.
+    pub(crate) fn answered(&self) -> Option<RequestId> {
+        match self {
+            Self::PageHead { id, .. }
+            | Self::Page { id, .. }
+            | Self::Lacked { id, .. }
+            | Self::Described { id, .. }
+            | Self::Listed { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
     fn is_overlong(&self) -> bool {
         match self {
             Self::Hello(_)

@@ -10,6 +10,7 @@ use crate::id::NetworkId;
 use crate::path::{Path, Scope};
 use crate::replica::{BlobKind, Position, Record, Replica, ReplicaError, Roots, Summary, Tree};
 use crate::session::error::{CloseReason, Late, Violation};
+use crate::session::figures::{Behind, Figures, Rate};
 use crate::session::io::{Event, Token};
 use crate::session::limits::{Limits, PageSize};
 use crate::session::message::{ItemRef, ListAsk, Message, RequestId};
@@ -123,6 +124,13 @@ pub(crate) struct Puller {
     /// Compressed bytes and records taken in so far.
     bytes: u64,
     records: u64,
+    pages: u64,
+    rate: Rate,
+    /// Records still to come, as far as it is known.
+    remaining: Option<u64>,
+    /// How many answers came one after the other before each request, itself included.
+    depths: BTreeMap<RequestId, u32>,
+    depth: u32,
 }
 
 impl Puller {
@@ -141,6 +149,27 @@ impl Puller {
             effects: Vec::new(),
             bytes: 0,
             records: 0,
+            pages: 0,
+            rate: Rate::default(),
+            remaining: None,
+            depths: BTreeMap::new(),
+            depth: 0,
+        }
+    }
+
+    /// Adds what this side did to the figures of its session.
+    pub(crate) fn add_to(&self, figures: &mut Figures) {
+        figures.round_trips += self.depth;
+        figures.pages = self.pages;
+        figures.records = self.records;
+        figures.page_bytes = self.bytes;
+        figures.rate = self.rate.get();
+        if let Some(records) = self.remaining {
+            let each = self.bytes.checked_div(self.records).unwrap_or(400);
+            figures.behind = Behind::By {
+                records,
+                bytes: records.saturating_mul(each),
+            };
         }
     }
 
@@ -150,11 +179,13 @@ impl Puller {
 
     /// Begins to take in what the peer accepted from `after` on.
     pub(crate) fn stream(&mut self, after: Position) {
+        self.remaining = None;
         self.work = Work::Stream(Stream::new(after));
     }
 
     /// Begins to compare everything with what the peer had at `position`.
     pub(crate) fn repair(&mut self, position: Position) {
+        self.remaining = None;
         self.work = Work::Repair(Box::new(Repair::new(position, self.limits.places)));
     }
 
@@ -178,6 +209,9 @@ impl Puller {
         replica: &dyn Replica,
         now: Duration,
     ) -> Result<(), CloseReason> {
+        if let Some(depth) = message.answered().and_then(|id| self.depths.remove(&id)) {
+            self.depth = self.depth.max(depth);
+        }
         match message {
             Message::PageHead {
                 id,
@@ -286,7 +320,10 @@ impl Puller {
             return Err(Violation::OutOfScope.into());
         }
         self.bytes += body.len() as u64;
-        self.page_size.took(now.saturating_sub(since));
+        self.pages += 1;
+        let time = now.saturating_sub(since);
+        self.rate.took(body.len(), time);
+        self.page_size.took(time);
         match asked {
             Asked::Since {
                 head: Some((next, count, remaining)),
@@ -413,6 +450,7 @@ impl Puller {
             match (open.after, &mut self.work) {
                 (After::Stream(position, remaining), Work::Stream(stream)) => {
                     stream.taken(&summary);
+                    self.remaining = Some(remaining);
                     self.effects.push(Effect::Cursor(position));
                     self.progress(remaining);
                 }
@@ -461,6 +499,7 @@ impl Puller {
                 && let Some((asked, message)) = self.next_request(replica)?
             {
                 self.asked.insert(self.next_id, (asked, now));
+                self.depths.insert(self.next_id, self.depth + 1);
                 self.next_id = self.next_id.wrapping_add(1);
                 self.effects.push(Effect::Send(message));
             }

@@ -14,7 +14,7 @@ use crate::replica::memory::{Judge, MemoryReplica};
 use crate::replica::{Cursor, Record, Replica, Status};
 use crate::session::message::Hello;
 use crate::session::{
-    CloseReason, Config, Event, Gate, Input, Limits, NotAdmitted, Now, Output, Role, Session, Token,
+    CloseReason, Config, Event, Figures, Gate, Input, Limits, NotAdmitted, Now, Output, Role, Session, Token,
 };
 use crate::signed::SignedUpdate;
 use crate::update::Timestamp;
@@ -100,6 +100,11 @@ impl Link {
         let time = level(0).max(level(1)) - self.opened;
         // What the stores took is not the link's.
         ((time.as_millis() + ROUND_TRIP.as_millis() / 2 - 1) / ROUND_TRIP.as_millis()) as u32
+    }
+
+    /// What a side's session has done so far.
+    pub(super) fn figures(&self, side: usize) -> Figures {
+        self.sessions[side].as_ref().expect("it is up").figures()
     }
 
     pub(super) fn is_up(&self) -> bool {

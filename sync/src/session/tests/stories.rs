@@ -6,7 +6,7 @@ use super::sim::{World, path};
 use crate::path::Space;
 use crate::replica::conformance::Subject;
 use crate::replica::{BlobKind, Record, Replica};
-use crate::session::Event;
+use crate::session::{Behind, Event};
 
 pub(super) const VILLAGE: &str = "4509/02/001/001";
 pub(super) const TOWN: &str = "4509/02/001";
@@ -198,7 +198,7 @@ fn a_hundred_changed_cases_cost_little_with_and_without_a_cursor() {
             link.bytes,
             link.round_trips()
         );
-        assert!(link.round_trips() <= if with_cursor { 5 } else { 7 });
+        assert!(link.round_trips() <= if with_cursor { 3 } else { 4 });
         assert!(link.bytes[0] + link.bytes[1] < 110 * 900 + 64 * 1024);
         assert_eq!(link.delivered, 100);
         let link = world.links.len() - 1;
@@ -247,6 +247,13 @@ fn a_hundred_changed_of_fifteen_hundred_villages_take_five_round_trips() {
         );
         assert_eq!(link.delivered, 100);
         assert!(link.round_trips() <= 5);
+        let figures = link.figures(pulling_side);
+        assert_eq!(figures.round_trips, 4, "hello, two levels twice, what is lacking");
+        assert_eq!((figures.records, figures.behind), (100, Behind::Level));
+        assert_eq!(
+            (figures.sent, figures.received),
+            (link.bytes[pulling_side], link.bytes[1 - pulling_side])
+        );
         assert!(bytes <= changed * 11 / 10 + 64 * 1024, "{bytes} B");
     }
 }
