@@ -30,6 +30,7 @@ mod plan;
 mod pull;
 mod serve;
 mod short;
+mod turns;
 
 pub use bounded::Few;
 pub use error::{CloseReason, Late, Refusal, Violation};
@@ -37,6 +38,7 @@ pub use figures::{Behind, Figures};
 pub use io::{Config, Event, Gate, Input, NotAdmitted, NotLevel, Now, Output, Role, Token};
 pub use limits::Limits;
 pub use short::{Short, ShortHead};
+pub use turns::Turns;
 
 use level::{Here, Levels, Step};
 use limits::Bucket;
@@ -156,7 +158,7 @@ impl Session {
             return;
         }
         let result = self
-            .take(input, replica, now)
+            .take(input, replica, now, rng)
             .and_then(|()| self.advance(replica, now.elapsed, rng));
         match result {
             Ok(()) => {
@@ -202,7 +204,13 @@ impl Session {
         }
     }
 
-    fn take(&mut self, input: Input, replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
+    fn take(
+        &mut self,
+        input: Input,
+        replica: &dyn Replica,
+        now: Now,
+        rng: &mut dyn Rng,
+    ) -> Result<(), CloseReason> {
         match input {
             Input::Connected => {
                 if self.role == Role::Dialer {
@@ -211,7 +219,7 @@ impl Session {
                 }
                 Ok(())
             }
-            Input::Frame(frame) => self.frame(&frame, replica, now),
+            Input::Frame(frame) => self.frame(&frame, replica, now, rng),
             Input::Delivered { token, result } => {
                 let summary = result.map_err(CloseReason::StoreFailed)?;
                 match &mut self.phase {
@@ -247,7 +255,8 @@ impl Session {
                 let first_state = (open.levels.theirs().is_none()).then_some(open.accepted + patience);
                 let answer = open.puller.deadline(self.last_frame);
                 let level = open.levels.wake();
-                [first_state, answer, level]
+                let turn = open.puller.paused();
+                [first_state, answer, level, turn]
                     .into_iter()
                     .flatten()
                     .min()
@@ -300,7 +309,13 @@ impl Session {
         self.close = Some(reason);
     }
 
-    fn frame(&mut self, frame: &[u8], replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
+    fn frame(
+        &mut self,
+        frame: &[u8],
+        replica: &dyn Replica,
+        now: Now,
+        rng: &mut dyn Rng,
+    ) -> Result<(), CloseReason> {
         self.last_frame = now.elapsed;
         self.bytes[1] += frame.len() as u64;
         let Phase::Open(open) = &mut self.phase else {
@@ -326,6 +341,11 @@ impl Session {
             }
             Message::Bye { code } => Err(CloseReason::Bye(code)),
             Message::State(state) => {
+                if let Some(turns) = &self.config.serving
+                    && !state.pulling
+                {
+                    turns.release(self.config.peer);
+                }
                 open.levels.told(state);
                 Ok(())
             }
@@ -333,6 +353,14 @@ impl Session {
                 open.levels.asked();
                 if self.unsent_answers >= self.config.limits.unsent_answers {
                     return Err(Violation::TooManyRequests.into());
+                }
+                if let Some(id) = request.page_asked()
+                    && let Some(turns) = &self.config.serving
+                    && let Err(wait) = turns.ask(self.config.peer, now.elapsed, rng)
+                {
+                    let millis = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+                    self.send(&Message::Busy { id, millis }, true);
+                    return Ok(());
                 }
                 let Some(answers) = serve::answer(&request, replica, &open.shared)? else {
                     return Err(Violation::Unsolicited.into());
@@ -344,6 +372,11 @@ impl Session {
                     if let Some(state) = state {
                         self.send(&Message::State(state), false);
                     }
+                }
+                if let Some(turns) = &self.config.serving
+                    && let Some(Message::PageHead { remaining: 0, .. }) = answers.first()
+                {
+                    turns.release(self.config.peer);
                 }
                 let last = answers.len();
                 for (at, message) in answers.iter().enumerate() {
@@ -409,7 +442,7 @@ impl Session {
         }
         let cursor = self.config.cursor.filter(|cursor| cursor.epoch == hello.epoch);
         self.phase = Phase::Open(Box::new(Open {
-            puller: Puller::new(shared.clone(), self.config.network, self.config.limits),
+            puller: Puller::new(shared.clone(), &self.config),
             levels: Levels::new(cursor.map(|cursor| cursor.position)),
             shared,
             peer_epoch: hello.epoch,
@@ -432,7 +465,7 @@ impl Session {
         let mut events = Vec::new();
         loop {
             let done = match open.levels.theirs() {
-                Some(theirs) => open.puller.pump(replica, &theirs.roots, now)?,
+                Some(theirs) => open.puller.pump(replica, &theirs.roots, now, rng)?,
                 None => None,
             };
             for effect in open.puller.effects.drain(..) {

@@ -1,7 +1,7 @@
 //! One link: who is let in, what the session reads and stores, and what is made of its events.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anjuan_sync::driver::{Ended, Store, run_link};
 use anjuan_sync::replica::{Record, Replica, Summary};
@@ -64,7 +64,6 @@ struct PeerStore {
     network: NetworkHandle,
     service: Service,
     peer: NodeKey,
-    started: Instant,
 }
 
 impl Store for PeerStore {
@@ -107,7 +106,7 @@ impl Store for PeerStore {
 
     fn now(&self) -> Now {
         Now {
-            elapsed: self.started.elapsed(),
+            elapsed: self.network.0.started.elapsed(),
             wall: self.service.now(),
         }
     }
@@ -126,7 +125,6 @@ pub(super) async fn run(
         network: network.clone(),
         service,
         peer,
-        started: Instant::now(),
     };
     let session = session(&store, &control);
     let mut random = StdRng::from_seed(rng().random());
@@ -163,6 +161,8 @@ fn session(store: &PeerStore, control: &LinkControl) -> Session {
         gate: Arc::new(NodeGate(ledger.credentials().clone())),
         cursor: store.network.cursors().get(&control.peer()).copied(),
         limits: Limits::default(),
+        serving: Some(Arc::clone(&store.network.0.serving)),
+        pulling: Some(Arc::clone(&store.network.0.pulling)),
     };
     let role = match control.role() {
         transport::Role::Dialer => Role::Dialer,

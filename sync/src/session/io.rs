@@ -11,6 +11,7 @@ use crate::session::error::CloseReason;
 use crate::session::figures::Figures;
 use crate::session::limits::Limits;
 use crate::session::message::Hello;
+use crate::session::turns::Turns;
 use crate::update::Timestamp;
 
 /// Which side opened the connection. The one who did introduces himself first; the other says nothing
@@ -63,6 +64,11 @@ pub struct Config {
     pub cursor: Option<Cursor>,
     /// Bounds on what the peer may do.
     pub limits: Limits,
+    /// Which peers are served pages at a time; nothing: all. Sessions that share turns are handed times of
+    /// one clock.
+    pub serving: Option<Arc<Turns>>,
+    /// Which peers pages are pulled from at a time; nothing: all.
+    pub pulling: Option<Arc<Turns>>,
 }
 
 impl fmt::Debug for Config {

@@ -372,6 +372,16 @@ pub enum Message {
     /// The Hello left out the certificate, and its sender is not known here: it is to be said again, whole.
     #[n(14)]
     Introduce,
+    /// Answers a request for a page: others are being served. To be asked again after this time.
+    #[n(15)]
+    Busy {
+        /// Of the request.
+        #[n(0)]
+        id: RequestId,
+        /// Milliseconds.
+        #[n(1)]
+        millis: u32,
+    },
 }
 
 impl Message {
@@ -404,8 +414,20 @@ impl Message {
             Self::PageHead { id, .. }
             | Self::Page { id, .. }
             | Self::Lacked { id, .. }
+            | Self::Busy { id, .. }
             | Self::Described { id, .. }
             | Self::Listed { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The id of a request that is answered by a page.
+    pub(crate) fn page_asked(&self) -> Option<RequestId> {
+        match self {
+            Self::Since { id, .. }
+            | Self::Lacking { id, .. }
+            | Self::Logs { id, .. }
+            | Self::Fetch { id, .. } => Some(*id),
             _ => None,
         }
     }
@@ -418,6 +440,7 @@ impl Message {
             | Self::PageHead { .. }
             | Self::Page { .. }
             | Self::Introduce
+            | Self::Busy { .. }
             | Self::Bye { .. } => false,
             Self::Lacking { places, .. } => {
                 places.is_overlong() || places.as_slice().iter().any(|place| place.logs.is_overlong())

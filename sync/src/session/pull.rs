@@ -4,19 +4,23 @@
 //! driver says that it is durable; both are bounded, so the peer's pace is the store's pace.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::NetworkId;
+use rand::Rng;
+
+use crate::id::{NetworkId, NodeKey};
 use crate::path::{Path, Scope};
 use crate::replica::{BlobKind, Position, Record, Replica, ReplicaError, Roots, Summary, Tree};
 use crate::session::error::{CloseReason, Late, Violation};
 use crate::session::figures::{Behind, Figures, Rate};
-use crate::session::io::{Event, Token};
+use crate::session::io::{Config, Event, Token};
 use crate::session::limits::{Limits, PageSize};
 use crate::session::message::{ItemRef, ListAsk, Message, RequestId};
 use crate::session::page;
 use crate::session::pull::repair::{Lacked, Repair, Want};
 use crate::session::pull::stream::Stream;
+use crate::session::turns::{LONGEST_WAIT, Turns};
 
 mod ask;
 mod repair;
@@ -112,6 +116,10 @@ pub(crate) struct Puller {
     scope: Scope,
     network: NetworkId,
     limits: Limits,
+    peer: NodeKey,
+    turns: Option<Arc<Turns>>,
+    /// No page is asked for before this time.
+    paused: Option<Duration>,
     next_id: RequestId,
     next_token: u64,
     asked: BTreeMap<RequestId, (Asked, Duration)>,
@@ -134,11 +142,14 @@ pub(crate) struct Puller {
 }
 
 impl Puller {
-    pub(crate) fn new(scope: Scope, network: NetworkId, limits: Limits) -> Self {
+    pub(crate) fn new(scope: Scope, config: &Config) -> Self {
         Self {
             scope,
-            network,
-            limits,
+            network: config.network,
+            limits: config.limits,
+            peer: config.peer,
+            turns: config.pulling.clone(),
+            paused: None,
             next_id: 0,
             next_token: 0,
             asked: BTreeMap::new(),
@@ -189,6 +200,23 @@ impl Puller {
         self.work = Work::Repair(Box::new(Repair::new(position, self.limits.places)));
     }
 
+    /// Until when no page is asked for.
+    pub(crate) fn paused(&self) -> Option<Duration> {
+        self.paused
+    }
+
+    /// Is there something to be asked for, once pages may be asked for again?
+    fn is_held_up(&self) -> bool {
+        self.paused.is_some()
+            && match &self.work {
+                Work::Idle => false,
+                Work::Stream(stream) => !self.fetch.is_empty() || stream.has_more(),
+                Work::Repair(repair) => {
+                    !self.fetch.is_empty() || !repair.logs.is_empty() || !repair.lacking.is_empty()
+                }
+            }
+    }
+
     /// When the answer to the oldest request is overdue.
     pub(crate) fn deadline(&self, last_frame: Duration) -> Option<Duration> {
         let oldest = self.asked.values().map(|(_, at)| *at).min()?;
@@ -220,6 +248,7 @@ impl Puller {
                 remaining,
             } => self.page_head(id, (next, records, remaining)),
             Message::Page { id, length, body } => self.page(id, length, &body, replica, now),
+            Message::Busy { id, millis } => self.busy(id, millis, now),
             Message::Lacked {
                 id,
                 answered,
@@ -272,6 +301,22 @@ impl Puller {
             self.asked.remove(&id);
             self.open_delivery(Vec::new(), After::Stream(next, remaining));
         }
+        Ok(())
+    }
+
+    /// The peer serves others: what was asked for is asked for again later.
+    fn busy(&mut self, id: RequestId, millis: u32, now: Duration) -> Result<(), CloseReason> {
+        match (self.take_asked(id)?, &mut self.work) {
+            (Asked::Since { after, head: None }, Work::Stream(stream)) => stream.again(after),
+            (Asked::Lacking(tree, paths, None), Work::Repair(repair)) => {
+                repair.lacking.extend(paths.into_iter().map(|path| (tree, path)));
+            }
+            (Asked::Logs(wants), Work::Repair(repair)) => repair.logs.extend(wants),
+            (Asked::Fetch(kind, items), _) => self.fetch.extend(items.into_iter().map(|item| (kind, item))),
+            _ => return Err(Violation::Unsolicited.into()),
+        }
+        let wait = Duration::from_millis(millis.into()).min(LONGEST_WAIT);
+        self.paused = self.paused.max(Some(now + wait));
         Ok(())
     }
 
@@ -492,8 +537,17 @@ impl Puller {
         replica: &dyn Replica,
         theirs: &Roots,
         now: Duration,
+        rng: &mut dyn Rng,
     ) -> Result<Option<Done>, CloseReason> {
         self.close_deliveries(replica)?;
+        self.paused = self.paused.filter(|until| now < *until);
+        if self.paused.is_none()
+            && !self.is_idle()
+            && let Some(turns) = &self.turns
+            && let Err(wait) = turns.ask(self.peer, now, rng)
+        {
+            self.paused = Some(now + wait);
+        }
         loop {
             while self.asked.len() < MAX_ASKED
                 && let Some((asked, message)) = self.next_request(replica)?
@@ -503,7 +557,7 @@ impl Puller {
                 self.next_id = self.next_id.wrapping_add(1);
                 self.effects.push(Effect::Send(message));
             }
-            if !self.asked.is_empty() || !self.open.is_empty() {
+            if !self.asked.is_empty() || !self.open.is_empty() || self.is_held_up() {
                 return Ok(None);
             }
             // Nothing is under way: the next stage, if there is one.
@@ -529,6 +583,9 @@ impl Puller {
                 }
             };
             self.work = Work::Idle;
+            if let Some(turns) = &self.turns {
+                turns.release(self.peer);
+            }
             return Ok(Some(done));
         }
     }

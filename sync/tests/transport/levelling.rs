@@ -114,6 +114,8 @@ fn run(link: Link, store: &Arc<Memory>, certificate: &str) -> Running {
         gate: Arc::new(ByName),
         cursor: None,
         limits: session::Limits::default(),
+        serving: None,
+        pulling: None,
     };
     let role = match control.role() {
         Role::Dialer => session::Role::Dialer,

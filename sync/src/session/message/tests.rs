@@ -159,6 +159,7 @@ fn samples() -> Vec<Message> {
             records: 300,
         },
         Message::Introduce,
+        Message::Busy { id: 11, millis: 3000 },
     ]
 }
 
@@ -181,6 +182,7 @@ fn the_encoding_of_every_message_is_pinned() {
         "41259c95791880682029be05564f5a4890beade323824a53a9e11fa9b08427d2",
         "820d840a02810119012c",
         "820e80",
+        "820f820b190bb8",
     ];
     let bytes: Vec<_> = samples()
         .iter()

@@ -24,7 +24,7 @@ impl Puller {
         let id = self.next_id;
         let limit = self.page_size.get();
         let asked = self.pages_asked();
-        let pages = asked < MAX_PAGES_ASKED && self.open.len() <= MAX_PAGES_OPEN;
+        let pages = asked < MAX_PAGES_ASKED && self.open.len() <= MAX_PAGES_OPEN && self.paused.is_none();
         if let Work::Repair(repair) = &mut self.work
             && pages
         {

@@ -15,6 +15,7 @@ use crate::replica::{Cursor, Record, Replica, Status};
 use crate::session::message::Hello;
 use crate::session::{
     CloseReason, Config, Event, Figures, Gate, Input, Limits, NotAdmitted, Now, Output, Role, Session, Token,
+    Turns,
 };
 use crate::signed::SignedUpdate;
 use crate::update::Timestamp;
@@ -63,6 +64,8 @@ pub(super) fn config(scope: &Scope, peer: &Path, cursor: Option<Cursor>) -> Conf
         gate: Arc::new(PathGate { knows }),
         cursor,
         limits: Limits::default(),
+        serving: None,
+        pulling: None,
     }
 }
 
@@ -122,7 +125,11 @@ pub(super) struct World {
     pub(super) links: Vec<Link>,
     deliveries: Vec<(Duration, usize, usize, Token, Vec<Record>)>,
     rng: StdRng,
-    epochs: u8,
+    epochs: u16,
+    /// Deliveries that were open at once at a node, at most.
+    pub(super) most_open: BTreeMap<usize, usize>,
+    /// Whose turn it is at a node, to be served and to be pulled from.
+    turns: BTreeMap<usize, [Arc<Turns>; 2]>,
 }
 
 impl World {
@@ -134,12 +141,21 @@ impl World {
             deliveries: Vec::new(),
             rng: StdRng::seed_from_u64(seed),
             epochs: 0,
+            turns: BTreeMap::new(),
+            most_open: BTreeMap::new(),
         }
+    }
+
+    /// So many peers at a time at this node, from its next connection on.
+    pub(super) fn take_turns(&mut self, node: usize, most: usize, slice: Duration) {
+        let turns = || Arc::new(Turns::new(most, slice));
+        self.turns.insert(node, [turns(), turns()]);
     }
 
     pub(super) fn fresh_epoch(&mut self) -> StoreEpoch {
         self.epochs += 1;
-        StoreEpoch::from_bytes([self.epochs; 16])
+        let [high, low] = self.epochs.to_be_bytes();
+        StoreEpoch::from_bytes(std::array::from_fn(|at| if at == 0 { high } else { low }))
     }
 
     pub(super) fn node(&mut self, unit: &str) -> usize {
@@ -204,7 +220,11 @@ impl World {
         let session = |from: usize, to: usize, role| {
             let unit = |node: usize| self.nodes[node].replica.scope();
             let cursor = self.nodes[from].cursors.get(&to).copied();
-            Session::new(config(unit(from), unit(to).unit(), cursor), role, now)
+            let mut config = config(unit(from), unit(to).unit(), cursor);
+            if let Some([serving, pulling]) = self.turns.get(&from) {
+                (config.serving, config.pulling) = (Some(Arc::clone(serving)), Some(Arc::clone(pulling)));
+            }
+            Session::new(config, role, now)
         };
         let sessions = [
             Some(session(dialer, listener, Role::Dialer)),
@@ -318,6 +338,14 @@ impl World {
 
     /// Lets the next thing happen, if it does so before `end`.
     fn step(&mut self, end: Duration) -> bool {
+        let mut open: BTreeMap<usize, usize> = BTreeMap::new();
+        for (_, link, side, ..) in &self.deliveries {
+            *open.entry(self.links[*link].nodes[*side]).or_default() += 1;
+        }
+        for (node, open) in open {
+            let most = self.most_open.entry(node).or_default();
+            *most = open.max(*most);
+        }
         let mut next = end;
         let mut what = None;
         for (index, (at, ..)) in self.deliveries.iter().enumerate() {

@@ -495,3 +495,56 @@ fn a_large_difference_is_repaired_page_by_page() {
         "one comparison is enough"
     );
 }
+
+/// The power comes back: all villages of a county call it in the same moment, each with work of its own and
+/// behind with the county's. It serves and hears a few at a time; all come level.
+#[test]
+fn three_hundred_and_sixty_children_return_at_once() {
+    let mut world = World::new(18);
+    let county = world.node(COUNTY);
+    world.take_turns(county, 8, Duration::from_secs(2));
+    for number in 0..4 {
+        world.write(county, 1, &Space::down(path(COUNTY)), &format!("notice {number}"));
+    }
+    let villages: Vec<_> = (0..360)
+        .map(|number| {
+            let unit = format!("4509/02/{:03}/{:03}", number / 15 + 1, number % 15 + 1);
+            let village = world.node(&unit);
+            world.write(
+                village,
+                (number % 200) as u8 + 2,
+                &cases(&unit),
+                "while the power was off",
+            );
+            (village, unit)
+        })
+        .collect();
+    let links: Vec<_> = villages
+        .iter()
+        .map(|(village, _)| world.connect(*village, county))
+        .collect();
+    let begun = world.now;
+    let is_level = |world: &World| {
+        villages
+            .iter()
+            .all(|(village, unit)| world.status(*village, unit).roots == world.status(county, unit).roots)
+    };
+    while !is_level(&world) {
+        assert!(
+            world.now - begun < Duration::from_secs(600),
+            "it never gets there"
+        );
+        world.run(Duration::from_secs(5));
+    }
+    let deliveries = links
+        .iter()
+        .map(|&link| world.links[link].delivered)
+        .sum::<usize>();
+    assert!(links.iter().all(|&link| world.links[link].is_up()));
+    eprintln!(
+        "360 children: {deliveries} records, level after {:?}",
+        world.now - begun
+    );
+    let open = world.most_open[&county];
+    assert!(open <= 8 * 3, "{open} deliveries waited at once");
+}
