@@ -103,15 +103,23 @@ impl Author {
     }
 
     /// Signs the next update of the log.
-    pub fn write(&mut self, text: impl AsRef<[u8]>) -> SignedUpdate {
-        let update = self.write_after(self.last, text);
+    pub fn write(&mut self, text: &str) -> SignedUpdate {
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// Signs the next update of the log, with this payload.
+    pub fn write_bytes(&mut self, payload: &[u8]) -> SignedUpdate {
+        let update = self.sign(self.last, payload);
         self.last = Some((update.header().seq(), update.id()));
         update
     }
 
     /// Signs an update after another one than the last: a fork, if that has a successor.
-    pub fn write_after(&self, last: Option<(u64, UpdateId)>, text: impl AsRef<[u8]>) -> SignedUpdate {
-        let text = text.as_ref();
+    pub fn write_after(&self, last: Option<(u64, UpdateId)>, text: &str) -> SignedUpdate {
+        self.sign(last, text.as_bytes())
+    }
+
+    fn sign(&self, last: Option<(u64, UpdateId)>, text: &[u8]) -> SignedUpdate {
         let header = Header::try_from(RawHeader {
             version: HEADER_VERSION,
             network: self.network,

@@ -79,7 +79,7 @@ fn chunk(deps: &[[u8; 32]], actor: &[u8], rest: &[u8]) -> (Vec<u8>, [u8; 32]) {
 }
 
 fn payload_update(author: &mut Author, payload: Vec<u8>) -> Record {
-    Record::Update(author.write(payload))
+    Record::Update(author.write_bytes(&payload))
 }
 
 /// Chunks that depend on each other, on what is not in the page, and whatever is almost a chunk.
