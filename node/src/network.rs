@@ -10,10 +10,11 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anjuan_sync::NodeKey;
 use anjuan_sync::replica::Cursor;
+use anjuan_sync::session::Turns;
 use anjuan_sync::transport::{Config, DialError, Endpoint, Event, Limits, Link, PeerAddr, TransportError};
 use libp2p::Multiaddr;
 use rand::{RngExt as _, rng};
@@ -44,7 +45,17 @@ struct Shared {
     changes: watch::Sender<u64>,
     table: Mutex<Table>,
     cursors: Mutex<BTreeMap<NodeKey, Cursor>>,
+    /// The clock of all sessions.
+    started: Instant,
+    /// Whose turn it is to be served, and to be pulled from.
+    serving: Arc<Turns>,
+    pulling: Arc<Turns>,
 }
+
+/// So many peers are served, or pulled from, at a time, and for so long if others wait: what is under way
+/// stays within some pages of each.
+const AT_A_TIME: usize = 32;
+const TURN: Duration = Duration::from_secs(10);
 
 impl NetworkHandle {
     /// Tells every session that the ledger has something new.
@@ -204,6 +215,9 @@ impl Network {
             changes: watch::Sender::new(0),
             table: Mutex::new(Table::default()),
             cursors: Mutex::new(cursors),
+            started: Instant::now(),
+            serving: Arc::new(Turns::new(AT_A_TIME, TURN)),
+            pulling: Arc::new(Turns::new(AT_A_TIME, TURN)),
         }));
         service.set_network(handle.clone());
         Ok(Self { handle, events })

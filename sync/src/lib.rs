@@ -3,6 +3,7 @@
 //! This crate knows nothing of cases. It moves signed updates between replicas and hands every received
 //! one out to be judged; what an update means, and whether it counts, is decided above.
 
+pub mod bundle;
 pub mod digest;
 pub mod driver;
 pub mod hash;

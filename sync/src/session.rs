@@ -20,6 +20,7 @@ use crate::replica::{Cursor, Replica, ReplicaError, Tree};
 
 mod bounded;
 mod error;
+mod figures;
 mod io;
 mod level;
 mod limits;
@@ -28,16 +29,24 @@ pub mod page;
 mod plan;
 mod pull;
 mod serve;
+mod short;
+mod turns;
 
 pub use bounded::Few;
 pub use error::{CloseReason, Late, Refusal, Violation};
+pub use figures::{Behind, Figures};
 pub use io::{Config, Event, Gate, Input, NotAdmitted, NotLevel, Now, Output, Role, Token};
 pub use limits::Limits;
+pub use short::{Short, ShortHead};
+pub use turns::Turns;
 
 use level::{Here, Levels, Step};
 use limits::Bucket;
 use message::{Hello, MAX_CERTIFICATE, MAX_HELLO_FRAME, Message, PROTOCOL_VERSION};
 use pull::{Done, Effect, Puller};
+
+/// Figures are put out no more often than this, but when a side comes level.
+const FIGURES_EVERY: Duration = Duration::from_secs(1);
 
 /// One connection's session.
 ///
@@ -63,6 +72,10 @@ pub struct Session {
     config: Config,
     role: Role,
     phase: Phase,
+    /// The Hello that was sent left the certificate out.
+    said_brief: bool,
+    /// The peer's Hello did, and was not enough.
+    asked_for_whole: bool,
     started: Duration,
     last_frame: Duration,
     bucket: Bucket,
@@ -70,6 +83,10 @@ pub struct Session {
     /// Frames, each with whether it is the last of an answer.
     sends: VecDeque<(Vec<u8>, bool)>,
     unsent_answers: usize,
+    /// Bytes sent and received.
+    bytes: [u64; 2],
+    /// The figures told last, and when.
+    told: (Figures, Duration),
     close: Option<CloseReason>,
     deadline: Duration,
 }
@@ -99,12 +116,16 @@ impl Session {
         Self {
             role,
             phase: Phase::Unknown,
+            said_brief: false,
+            asked_for_whole: false,
             started: now.elapsed,
             last_frame: now.elapsed,
             bucket: Bucket::new(limits.messages_per_minute, limits.burst, now.elapsed),
             control: VecDeque::new(),
             sends: VecDeque::new(),
             unsent_answers: 0,
+            bytes: [0; 2],
+            told: (Figures::default(), now.elapsed),
             close: None,
             deadline: now.elapsed + limits.hello,
             config,
@@ -137,24 +158,68 @@ impl Session {
             return;
         }
         let result = self
-            .take(input, replica, now)
+            .take(input, replica, now, rng)
             .and_then(|()| self.advance(replica, now.elapsed, rng));
-        if let Err(reason) = result {
-            self.end(reason);
-        } else {
-            self.deadline = self.next_deadline();
+        match result {
+            Ok(()) => {
+                self.tell_figures(now.elapsed);
+                self.deadline = self.next_deadline();
+            }
+            Err(reason) => {
+                self.event(Event::Figures(self.figures()));
+                self.end(reason);
+            }
         }
     }
 
-    fn take(&mut self, input: Input, replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
+    /// What it has done so far.
+    pub fn figures(&self) -> Figures {
+        let mut figures = Figures {
+            sent: self.bytes[0],
+            received: self.bytes[1],
+            last_frame: self.last_frame,
+            ..Figures::default()
+        };
+        if let Phase::Open(open) = &self.phase {
+            figures.round_trips = 1;
+            open.puller.add_to(&mut figures);
+            if open.levels.is_level() {
+                figures.behind = Behind::Level;
+            }
+            figures.peer_is_level = open.levels.peer_has_taken_all();
+        }
+        figures
+    }
+
+    /// Puts the figures out, once they are worth it: when a side comes level or falls behind, and
+    /// otherwise now and then.
+    fn tell_figures(&mut self, now: Duration) {
+        let figures = self.figures();
+        let (told, at) = self.told;
+        let turned = (figures.behind == Behind::Level) != (told.behind == Behind::Level)
+            || figures.peer_is_level != told.peer_is_level;
+        if turned || (figures != told && now >= at + FIGURES_EVERY) {
+            self.told = (figures, now);
+            self.event(Event::Figures(figures));
+        }
+    }
+
+    fn take(
+        &mut self,
+        input: Input,
+        replica: &dyn Replica,
+        now: Now,
+        rng: &mut dyn Rng,
+    ) -> Result<(), CloseReason> {
         match input {
             Input::Connected => {
                 if self.role == Role::Dialer {
-                    self.say_hello(replica, now);
+                    // Where its updates were taken in, its credentials and ours were levelled before.
+                    self.say_hello(self.config.cursor.is_some(), replica, now);
                 }
                 Ok(())
             }
-            Input::Frame(frame) => self.frame(&frame, replica, now),
+            Input::Frame(frame) => self.frame(&frame, replica, now, rng),
             Input::Delivered { token, result } => {
                 let summary = result.map_err(CloseReason::StoreFailed)?;
                 match &mut self.phase {
@@ -190,7 +255,8 @@ impl Session {
                 let first_state = (open.levels.theirs().is_none()).then_some(open.accepted + patience);
                 let answer = open.puller.deadline(self.last_frame);
                 let level = open.levels.wake();
-                [first_state, answer, level]
+                let turn = open.puller.paused();
+                [first_state, answer, level, turn]
                     .into_iter()
                     .flatten()
                     .min()
@@ -199,11 +265,16 @@ impl Session {
         }
     }
 
-    fn say_hello(&mut self, replica: &dyn Replica, now: Now) {
+    /// Introduces this node; briefly to a peer that has met it.
+    fn say_hello(&mut self, brief: bool, replica: &dyn Replica, now: Now) {
+        self.said_brief = brief;
         let hello = Hello {
             version: PROTOCOL_VERSION,
             network: self.config.network,
-            certificate: self.config.certificate.clone(),
+            certificate: match brief {
+                true => Vec::new(),
+                false => self.config.certificate.clone(),
+            },
             epoch: replica.epoch(),
             clock: now.wall,
         };
@@ -212,7 +283,9 @@ impl Session {
 
     fn send(&mut self, message: &Message, is_answer: bool) {
         self.unsent_answers += usize::from(is_answer);
-        self.sends.push_back((message.encode(), is_answer));
+        let frame = message.encode();
+        self.bytes[0] += frame.len() as u64;
+        self.sends.push_back((frame, is_answer));
     }
 
     fn event(&mut self, event: Event) {
@@ -236,20 +309,20 @@ impl Session {
         self.close = Some(reason);
     }
 
-    fn frame(&mut self, frame: &[u8], replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
+    fn frame(
+        &mut self,
+        frame: &[u8],
+        replica: &dyn Replica,
+        now: Now,
+        rng: &mut dyn Rng,
+    ) -> Result<(), CloseReason> {
         self.last_frame = now.elapsed;
+        self.bytes[1] += frame.len() as u64;
         let Phase::Open(open) = &mut self.phase else {
             return self.first_frame(frame, replica, now);
         };
         let message = Message::decode(frame)?;
-        let is_answer = matches!(
-            message,
-            Message::PageHead { .. }
-                | Message::Page { .. }
-                | Message::Described { .. }
-                | Message::Listed { .. }
-        );
-        if is_answer {
+        if message.answered().is_some() {
             return open.puller.answer(message, replica, now.elapsed);
         }
         if !self.bucket.take(now.elapsed) {
@@ -257,8 +330,22 @@ impl Session {
         }
         match message {
             Message::Hello(_) => Err(Violation::SecondHello.into()),
+            Message::Introduce => {
+                let state = open.levels.said();
+                self.introduce(replica, now)?;
+                // What was said before went to somebody who did not know by whom.
+                if let Some(state) = state {
+                    self.send(&Message::State(state), false);
+                }
+                Ok(())
+            }
             Message::Bye { code } => Err(CloseReason::Bye(code)),
             Message::State(state) => {
+                if let Some(turns) = &self.config.serving
+                    && !state.pulling
+                {
+                    turns.release(self.config.peer);
+                }
                 open.levels.told(state);
                 Ok(())
             }
@@ -266,6 +353,14 @@ impl Session {
                 open.levels.asked();
                 if self.unsent_answers >= self.config.limits.unsent_answers {
                     return Err(Violation::TooManyRequests.into());
+                }
+                if let Some(id) = request.page_asked()
+                    && let Some(turns) = &self.config.serving
+                    && let Err(wait) = turns.ask(self.config.peer, now.elapsed, rng)
+                {
+                    let millis = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+                    self.send(&Message::Busy { id, millis }, true);
+                    return Ok(());
                 }
                 let Some(answers) = serve::answer(&request, replica, &open.shared)? else {
                     return Err(Violation::Unsolicited.into());
@@ -278,6 +373,11 @@ impl Session {
                         self.send(&Message::State(state), false);
                     }
                 }
+                if let Some(turns) = &self.config.serving
+                    && let Some(Message::PageHead { remaining: 0, .. }) = answers.first()
+                {
+                    turns.release(self.config.peer);
+                }
                 let last = answers.len();
                 for (at, message) in answers.iter().enumerate() {
                     self.send(message, at + 1 == last);
@@ -287,12 +387,25 @@ impl Session {
         }
     }
 
+    /// Says the whole Hello, once, after a brief one was not enough.
+    fn introduce(&mut self, replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
+        if !self.said_brief {
+            return Err(Violation::Unsolicited.into());
+        }
+        self.say_hello(false, replica, now);
+        Ok(())
+    }
+
     fn first_frame(&mut self, frame: &[u8], replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
         if frame.len() > MAX_HELLO_FRAME {
             return Err(Violation::FrameTooLong { bytes: frame.len() }.into());
         }
-        let Message::Hello(hello) = Message::decode(frame)? else {
-            return Err(Violation::BeforeHello.into());
+        let hello = match Message::decode(frame)? {
+            Message::Hello(hello) => hello,
+            Message::Introduce => return self.introduce(replica, now),
+            // It was said before the peer knew that it has to introduce itself; it is said again.
+            Message::State(_) if self.asked_for_whole => return Ok(()),
+            _ => return Err(Violation::BeforeHello.into()),
         };
         if hello.certificate.len() > MAX_CERTIFICATE {
             return Err(Violation::FrameTooLong { bytes: frame.len() }.into());
@@ -303,16 +416,21 @@ impl Session {
         if hello.network != self.config.network {
             return Err(Refusal::Network.into());
         }
-        let unit = self
-            .config
-            .gate
-            .admit(&self.config.peer, &hello, now.wall)
-            .map_err(|why| Refusal::Certificate(why.0))?;
+        let unit = match self.config.gate.admit(&self.config.peer, &hello, now.wall) {
+            Ok(unit) => unit,
+            Err(_) if hello.certificate.is_empty() && !self.asked_for_whole => {
+                self.asked_for_whole = true;
+                self.send(&Message::Introduce, false);
+                return Ok(());
+            }
+            Err(why) => return Err(Refusal::Certificate(why.0).into()),
+        };
         let Some(shared) = self.config.scope.shared(&Scope::of(unit.clone())) else {
             return Err(Refusal::NotInLine(unit).into());
         };
         if self.role == Role::Listener {
-            self.say_hello(replica, now);
+            let has_met = hello.certificate.is_empty() && self.config.cursor.is_some();
+            self.say_hello(has_met, replica, now);
         }
         self.event(Event::PeerAccepted {
             unit,
@@ -324,7 +442,7 @@ impl Session {
         }
         let cursor = self.config.cursor.filter(|cursor| cursor.epoch == hello.epoch);
         self.phase = Phase::Open(Box::new(Open {
-            puller: Puller::new(shared.clone(), self.config.network, self.config.limits),
+            puller: Puller::new(shared.clone(), &self.config),
             levels: Levels::new(cursor.map(|cursor| cursor.position)),
             shared,
             peer_epoch: hello.epoch,
@@ -347,7 +465,7 @@ impl Session {
         let mut events = Vec::new();
         loop {
             let done = match open.levels.theirs() {
-                Some(theirs) => open.puller.pump(replica, &theirs.roots, now)?,
+                Some(theirs) => open.puller.pump(replica, &theirs.roots, now, rng)?,
                 None => None,
             };
             for effect in open.puller.effects.drain(..) {

@@ -1,7 +1,7 @@
 //! One link: who is let in, what the session reads and stores, and what is made of its events.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anjuan_sync::driver::{Ended, Store, run_link};
 use anjuan_sync::replica::{Record, Replica, ReplicaError, Summary};
@@ -43,21 +43,51 @@ struct Clocks {
     told: Text,
 }
 
+/// Why a peer is not let in.
+struct Refused {
+    why: String,
+    /// Is it the time alone?
+    not_in_force: bool,
+}
+
+impl NodeGate {
+    /// Where the holder of `key` stands, at this time: by the chain that it shows, or, having met us before,
+    /// by the one that is known here.
+    fn judge(&self, key: AuthorKey, hello: &Hello, time: Timestamp) -> Result<Path, Refused> {
+        if hello.certificate.is_empty() {
+            let known = self.credentials.is_node(key, time);
+            return known
+                .map(|known| known.certificate().path().clone())
+                .ok_or_else(|| Refused {
+                    why: "no node certificate for this key is known, or none that is in force".into(),
+                    not_in_force: true,
+                });
+        }
+        let chain: Vec<ByteVec> = minicbor::decode(&hello.certificate).map_err(|error| Refused {
+            why: error.to_string(),
+            not_in_force: false,
+        })?;
+        let chain: Vec<&[u8]> = chain.iter().map(|link| &link[..]).collect();
+        match self.credentials.judge_peer(&chain, key, time) {
+            Ok(certified) => Ok(certified.certificate().path().clone()),
+            Err(error) => Err(Refused {
+                why: error.to_string(),
+                not_in_force: matches!(error, PeerError::NotInForce { .. }),
+            }),
+        }
+    }
+}
+
 impl Gate for NodeGate {
     fn admit(&self, key: &NodeKey, hello: &Hello, now: Timestamp) -> Result<Path, NotAdmitted> {
-        let chain: Vec<ByteVec> =
-            minicbor::decode(&hello.certificate).map_err(|error| NotAdmitted(error.to_string()))?;
-        let chain: Vec<&[u8]> = chain.iter().map(|link| &link[..]).collect();
         let key = AuthorKey::from_bytes(*key.as_bytes());
-        let refused = match self.credentials.judge_peer(&chain, key, now) {
-            Ok(certified) => return Ok(certified.certificate().path().clone()),
+        let theirs = hello.clock;
+        let refused = match self.judge(key, hello, now) {
+            Ok(path) => return Ok(path),
             Err(refused) => refused,
         };
-        let theirs = hello.clock;
-        if !matches!(refused, PeerError::NotInForce { .. })
-            || self.credentials.judge_peer(&chain, key, theirs).is_err()
-        {
-            return Err(NotAdmitted(refused.to_string()));
+        if !refused.not_in_force || self.judge(key, hello, theirs).is_err() {
+            return Err(NotAdmitted(refused.why));
         }
         let in_force = |time| self.credentials.is_node(self.own, time).is_some();
         let told = clock::not_in_force(now, theirs, !in_force(now) && in_force(theirs));
@@ -91,7 +121,6 @@ struct PeerStore {
     network: NetworkHandle,
     service: Service,
     peer: NodeKey,
-    started: Instant,
 }
 
 impl Store for PeerStore {
@@ -122,7 +151,7 @@ impl Store for PeerStore {
 
     fn now(&self) -> Now {
         Now {
-            elapsed: self.started.elapsed(),
+            elapsed: self.network.0.started.elapsed(),
             wall: self.service.now(),
         }
     }
@@ -183,7 +212,6 @@ pub(super) async fn run(
         network: network.clone(),
         service,
         peer,
-        started: Instant::now(),
     };
     let clocks = Arc::new(OnceLock::new());
     let session = session(&store, &control, &clocks);
@@ -237,6 +265,8 @@ fn session(store: &PeerStore, control: &LinkControl, clocks: &Arc<OnceLock<Clock
         }),
         cursor: store.network.cursors().get(&control.peer()).copied(),
         limits: Limits::default(),
+        serving: Some(Arc::clone(&store.network.0.serving)),
+        pulling: Some(Arc::clone(&store.network.0.pulling)),
     };
     let role = match control.role() {
         transport::Role::Dialer => Role::Dialer,
@@ -273,6 +303,7 @@ fn note(network: &NetworkHandle, service: &Service, peer: NodeKey, event: Event)
             tracing::info!(peer = %peer.short(), ?trees, "comparing place by place");
             network.table().level(peer, false);
         }
+        Event::Figures(figures) => tracing::debug!(peer = %peer.short(), ?figures, "so far"),
         Event::Level => network.table().level(peer, true),
         Event::NotLevel { trees, why } => {
             tracing::warn!(peer = %peer.short(), ?trees, ?why, "not level");

@@ -104,13 +104,22 @@ impl Author {
 
     /// Signs the next update of the log.
     pub fn write(&mut self, text: &str) -> SignedUpdate {
-        let update = self.write_after(self.last, text);
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// Signs the next update of the log, with this payload.
+    pub fn write_bytes(&mut self, payload: &[u8]) -> SignedUpdate {
+        let update = self.sign(self.last, payload);
         self.last = Some((update.header().seq(), update.id()));
         update
     }
 
     /// Signs an update after another one than the last: a fork, if that has a successor.
     pub fn write_after(&self, last: Option<(u64, UpdateId)>, text: &str) -> SignedUpdate {
+        self.sign(last, text.as_bytes())
+    }
+
+    fn sign(&self, last: Option<(u64, UpdateId)>, text: &[u8]) -> SignedUpdate {
         let header = Header::try_from(RawHeader {
             version: HEADER_VERSION,
             network: self.network,
@@ -120,7 +129,7 @@ impl Author {
             seq: last.map_or(1, |(seq, _)| seq + 1),
             previous: last.map(|(_, id)| id),
             document: DocumentId::from_bytes([4; 16]),
-            payload_hash: payload_hash(text.as_bytes()),
+            payload_hash: payload_hash(text),
             payload_length: u32::try_from(text.len()).expect("a short text"),
             certificate: self.certificate,
             recorded_at: Timestamp::from_millis(1_700_000_000_000),
@@ -128,7 +137,7 @@ impl Author {
             bracket: None,
         })
         .expect("a header");
-        SignedUpdate::sign(header, text.as_bytes().to_vec(), &self.key)
+        SignedUpdate::sign(header, text.to_vec(), &self.key)
             .expect("signed")
             .into_inner()
     }

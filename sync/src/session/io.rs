@@ -8,8 +8,10 @@ use crate::id::{NetworkId, NodeKey};
 use crate::path::{Path, Scope};
 use crate::replica::{Cursor, Record, Summary, Tree};
 use crate::session::error::CloseReason;
+use crate::session::figures::Figures;
 use crate::session::limits::Limits;
 use crate::session::message::Hello;
+use crate::session::turns::Turns;
 use crate::update::Timestamp;
 
 /// Which side opened the connection. The one who did introduces himself first; the other says nothing
@@ -39,7 +41,8 @@ pub struct NotAdmitted(pub String);
 /// Judges who may sync at all.
 pub trait Gate: Send + Sync {
     /// The unit of a peer, which proved to hold `key` when it connected, by the certificate in its Hello;
-    /// or why it is not let in. Version and network were checked already.
+    /// or why it is not let in. Version and network were checked already. With an empty certificate, the
+    /// peer counts on being known by its key; if it is not, it is asked for the whole.
     fn admit(&self, key: &NodeKey, hello: &Hello, now: Timestamp) -> Result<Path, NotAdmitted>;
 }
 
@@ -61,6 +64,11 @@ pub struct Config {
     pub cursor: Option<Cursor>,
     /// Bounds on what the peer may do.
     pub limits: Limits,
+    /// Which peers are served pages at a time; nothing: all. Sessions that share turns are handed times of
+    /// one clock.
+    pub serving: Option<Arc<Turns>>,
+    /// Which peers pages are pulled from at a time; nothing: all.
+    pub pulling: Option<Arc<Turns>>,
 }
 
 impl fmt::Debug for Config {
@@ -146,6 +154,8 @@ pub enum Event {
         /// Records still to come, as far as the peer told.
         remaining: u64,
     },
+    /// What the session has done so far; the last time when it ends.
+    Figures(Figures),
     /// These trees differ though each side took in what the other accepted since last time; they are
     /// compared place by place.
     Repairing {

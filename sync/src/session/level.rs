@@ -92,6 +92,24 @@ impl Levels {
         self.theirs.as_ref()
     }
 
+    /// Did both hold the same when they last said where they stand?
+    pub(crate) fn is_level(&self) -> bool {
+        self.level
+    }
+
+    /// Has the peer taken in what was here when this side last said where it stands?
+    pub(crate) fn peer_has_taken_all(&self) -> bool {
+        let (Some(theirs), Some(said)) = (&self.theirs, &self.said) else {
+            return false;
+        };
+        theirs.roots == said.roots || (!theirs.pulling && theirs.taken >= Some(said.position))
+    }
+
+    /// The last State said here.
+    pub(crate) fn said(&self) -> Option<State> {
+        self.said
+    }
+
     /// When to look again, if nothing comes.
     pub(crate) fn wake(&self) -> Option<Duration> {
         self.wake

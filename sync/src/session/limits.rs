@@ -85,14 +85,16 @@ impl Bucket {
     }
 }
 
-/// How large the next page may be, so that a page takes a few seconds at most: a link that drops costs
-/// no more than that, and other messages do not wait long behind it.
+/// How large the next page may be, so that one takes about two seconds at most, the one before it on the
+/// same link included: a link that drops costs no more than that, a link that drops every ten seconds
+/// still brings several, and other messages do not wait long behind it.
 #[derive(Clone, Debug)]
 pub(crate) struct PageSize(u32);
 
 impl PageSize {
-    const SMALLEST: u32 = 16 * 1024;
+    const SMALLEST: u32 = 8 * 1024;
     const LARGEST: u32 = crate::session::page::MAX_PAGE_LIMIT;
+    const MOST: Duration = Duration::from_secs(2);
 
     pub(crate) fn new() -> Self {
         Self(64 * 1024)
@@ -102,12 +104,39 @@ impl PageSize {
         self.0
     }
 
-    /// A page that was asked for with the size of then took so long.
+    /// A page took so long from when it was asked for.
     pub(crate) fn took(&mut self, time: Duration) {
-        if time > Duration::from_secs(5) {
-            self.0 = (self.0 / 2).max(Self::SMALLEST);
-        } else if time < Duration::from_secs(2) {
-            self.0 = (self.0 * 2).min(Self::LARGEST);
+        let fits = f64::from(self.0) * Self::MOST.as_secs_f64() / time.as_secs_f64().max(0.001);
+        let next = match time {
+            slow if slow > Self::MOST => fits as u32,
+            fast if fast < Self::MOST / 2 => self.0.saturating_mul(2),
+            _ => self.0,
+        };
+        self.0 = next.clamp(Self::SMALLEST, Self::LARGEST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On links of some rates, with pages compressed to a third and two of them on their way.
+    #[test]
+    fn pages_take_about_two_seconds_of_any_link() {
+        for (rate, largest) in [
+            (1_000, 8 * 1024),
+            (8_000, 32 * 1024),
+            (10_000_000, PageSize::LARGEST),
+        ] {
+            let mut size = PageSize::new();
+            for _ in 0..20 {
+                let bytes = f64::from(size.get()) / 3.0;
+                size.took(Duration::from_millis(60) + Duration::from_secs_f64(2.0 * bytes / f64::from(rate)));
+            }
+            let seconds = f64::from(size.get()) / 3.0 / f64::from(rate);
+            assert!(size.get() <= largest, "{rate} B/s: {}", size.get());
+            assert!(seconds < 3.0, "{rate} B/s: {seconds} s");
         }
+        assert_eq!(PageSize::new().get(), 64 * 1024);
     }
 }

@@ -6,17 +6,17 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::hash::Digest;
 use crate::id::{ItemId, NetworkId, StoreEpoch};
 use crate::log::LogId;
 use crate::path::Path;
 use crate::replica::{BlobKind, LogItem, Position, Roots, Tree};
 use crate::session::bounded::Few;
 use crate::session::error::Violation;
+use crate::session::short::{Short, ShortHead};
 use crate::update::Timestamp;
 
 /// The protocol that this code speaks.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 /// Bytes in the longest frame.
 pub const MAX_FRAME: usize = 1024 * 1024;
 /// Bytes in the longest first frame: nobody is known yet.
@@ -33,6 +33,8 @@ pub const MAX_LEAVES: usize = 4096;
 pub const MAX_RANGES: usize = 256;
 /// Items asked for in one message.
 pub const MAX_ITEMS: usize = 256;
+/// Logs of one place that are told of in one message.
+pub const MAX_HEADS: usize = 256;
 
 /// Names a request among those of its sender that are not answered yet.
 pub type RequestId = u32;
@@ -47,7 +49,8 @@ pub struct Hello {
     /// Its network.
     #[n(1)]
     pub network: NetworkId,
-    /// By which it is let in: opaque here, judged by the [`crate::session::Gate`].
+    /// By which it is let in: opaque here, judged by the [`crate::session::Gate`]. Empty if the two have
+    /// met before: a chain of certificates takes more than all else that levels two replicas.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub certificate: Vec<u8>,
     /// The life of its store.
@@ -107,6 +110,18 @@ pub struct ItemRef {
     pub id: ItemId,
 }
 
+/// Where all logs of a place stand, at whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Heads {
+    /// The place.
+    #[n(0)]
+    pub path: Path,
+    /// Each of its logs.
+    #[n(1)]
+    pub logs: Few<ShortHead, MAX_HEADS>,
+}
+
 /// A place whose leaves are asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -119,6 +134,21 @@ pub struct ListAsk {
     pub skip: u64,
 }
 
+/// A place two levels below the one described.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Bud {
+    /// Its label.
+    #[n(0)]
+    pub label: String,
+    /// Digest of everything at or below it.
+    #[n(1)]
+    pub subtree: Short,
+    /// Is nothing below it? Then its leaves can be compared at once.
+    #[n(2)]
+    pub ends: bool,
+}
+
 /// A place one level below the one described.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -128,13 +158,13 @@ pub struct Twig {
     pub label: String,
     /// Digest of everything at or below it.
     #[n(1)]
-    pub subtree: Digest,
-    /// Digest of what is exactly there.
+    pub subtree: Short,
+    /// Digest of what is exactly there; left out where nothing is below it, since then it tells no more.
     #[n(2)]
-    pub own: Option<Digest>,
-    /// The places below it, with their digests; none where they were left out for want of room.
+    pub own: Option<Short>,
+    /// The places below it; none where they were left out for want of room.
     #[n(3)]
-    pub children: Option<Few<(String, Digest), MAX_CHILDREN>>,
+    pub children: Option<Few<Bud, MAX_CHILDREN>>,
 }
 
 /// A place, and two levels below it.
@@ -143,7 +173,7 @@ pub struct Twig {
 pub struct Description {
     /// Digest of what is exactly there.
     #[n(0)]
-    pub own: Option<Digest>,
+    pub own: Option<Short>,
     /// What is below it; nothing where the place is above the shared scope.
     #[n(1)]
     pub twigs: Few<Twig, MAX_CHILDREN>,
@@ -306,6 +336,52 @@ pub enum Message {
         #[n(0)]
         code: u16,
     },
+    /// Asks for what the logs of some places have beyond what is told of them. Answered by
+    /// [`Message::Lacked`] and, if there is anything, [`Message::Page`].
+    #[n(12)]
+    Lacking {
+        /// Of the request.
+        #[n(0)]
+        id: RequestId,
+        /// A tree of logs.
+        #[n(1)]
+        tree: Tree,
+        /// The places.
+        #[n(2)]
+        places: Few<Heads, MAX_PATHS>,
+        /// Roughly how many bytes, before compression.
+        #[n(3)]
+        limit: u32,
+    },
+    /// Goes before the page of what was lacking.
+    #[n(13)]
+    Lacked {
+        /// Of the request.
+        #[n(0)]
+        id: RequestId,
+        /// So many of the places, from the first, are answered in full. The others did not fit.
+        #[n(1)]
+        answered: u32,
+        /// Places among them where chains part, or a log is forked: their leaves have to be compared.
+        #[n(2)]
+        unclear: Few<u32, MAX_PATHS>,
+        /// Records in the page; with 0, no page follows.
+        #[n(3)]
+        records: u32,
+    },
+    /// The Hello left out the certificate, and its sender is not known here: it is to be said again, whole.
+    #[n(14)]
+    Introduce,
+    /// Answers a request for a page: others are being served. To be asked again after this time.
+    #[n(15)]
+    Busy {
+        /// Of the request.
+        #[n(0)]
+        id: RequestId,
+        /// Milliseconds.
+        #[n(1)]
+        millis: u32,
+    },
 }
 
 impl Message {
@@ -332,6 +408,30 @@ impl Message {
         Ok(message)
     }
 
+    /// The request that this answers, or begins to answer; none if it is no answer.
+    pub(crate) fn answered(&self) -> Option<RequestId> {
+        match self {
+            Self::PageHead { id, .. }
+            | Self::Page { id, .. }
+            | Self::Lacked { id, .. }
+            | Self::Busy { id, .. }
+            | Self::Described { id, .. }
+            | Self::Listed { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The id of a request that is answered by a page.
+    pub(crate) fn page_asked(&self) -> Option<RequestId> {
+        match self {
+            Self::Since { id, .. }
+            | Self::Lacking { id, .. }
+            | Self::Logs { id, .. }
+            | Self::Fetch { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
     fn is_overlong(&self) -> bool {
         match self {
             Self::Hello(_)
@@ -339,7 +439,13 @@ impl Message {
             | Self::Since { .. }
             | Self::PageHead { .. }
             | Self::Page { .. }
+            | Self::Introduce
+            | Self::Busy { .. }
             | Self::Bye { .. } => false,
+            Self::Lacking { places, .. } => {
+                places.is_overlong() || places.as_slice().iter().any(|place| place.logs.is_overlong())
+            }
+            Self::Lacked { unclear, .. } => unclear.is_overlong(),
             Self::Describe { paths, .. } => paths.is_overlong(),
             Self::List { asks, .. } => asks.is_overlong(),
             Self::Logs { ranges, .. } => ranges.is_overlong(),

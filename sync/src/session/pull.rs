@@ -3,19 +3,24 @@
 //! What was asked for stands in `asked` until it is answered, what was received in `open` until the
 //! driver says that it is durable; both are bounded, so the peer's pace is the store's pace.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::NetworkId;
+use rand::Rng;
+
+use crate::id::{NetworkId, NodeKey};
 use crate::path::{Path, Scope};
 use crate::replica::{BlobKind, Position, Record, Replica, ReplicaError, Roots, Summary, Tree};
 use crate::session::error::{CloseReason, Late, Violation};
-use crate::session::io::{Event, Token};
+use crate::session::figures::{Behind, Figures, Rate};
+use crate::session::io::{Config, Event, Token};
 use crate::session::limits::{Limits, PageSize};
 use crate::session::message::{ItemRef, ListAsk, Message, RequestId};
 use crate::session::page;
-use crate::session::pull::repair::{Repair, Want};
+use crate::session::pull::repair::{Lacked, Repair, Want};
 use crate::session::pull::stream::Stream;
+use crate::session::turns::{LONGEST_WAIT, Turns};
 
 mod ask;
 mod repair;
@@ -29,6 +34,8 @@ const MAX_PAGES_ASKED: usize = 2;
 const MAX_PAGES_OPEN: usize = 1;
 /// Logs asked for in one request: few enough that a broken link costs little.
 const LOGS_AT_ONCE: usize = 128;
+/// Places told of in one request.
+const LACKING_AT_ONCE: usize = 128;
 /// Sealed items that a stream remembers to ask for; the rest is found by comparing digests.
 const MAX_HELD: usize = 65_536;
 
@@ -43,12 +50,17 @@ enum Asked {
     Describe(Tree, Vec<Path>),
     List(Tree, Vec<ListAsk>),
     Logs(Vec<Want>),
+    /// Places told of; once the head of the answer came, what it said and the records of the page.
+    Lacking(Tree, Vec<Path>, Option<(Lacked, u32)>),
     Fetch(BlobKind, Vec<ItemRef>),
 }
 
 impl Asked {
     fn is_page(&self) -> bool {
-        matches!(self, Self::Since { .. } | Self::Logs(_) | Self::Fetch(..))
+        matches!(
+            self,
+            Self::Since { .. } | Self::Logs(_) | Self::Lacking(..) | Self::Fetch(..)
+        )
     }
 }
 
@@ -59,6 +71,8 @@ enum After {
     Stream(Position, u64),
     /// These logs may have grown.
     Logs(Vec<Want>),
+    /// These places may be level.
+    Lacked(Lacked),
     Nothing,
 }
 
@@ -102,6 +116,10 @@ pub(crate) struct Puller {
     scope: Scope,
     network: NetworkId,
     limits: Limits,
+    peer: NodeKey,
+    turns: Option<Arc<Turns>>,
+    /// No page is asked for before this time.
+    paused: Option<Duration>,
     next_id: RequestId,
     next_token: u64,
     asked: BTreeMap<RequestId, (Asked, Duration)>,
@@ -114,14 +132,24 @@ pub(crate) struct Puller {
     /// Compressed bytes and records taken in so far.
     bytes: u64,
     records: u64,
+    pages: u64,
+    rate: Rate,
+    /// Records still to come, as far as it is known.
+    remaining: Option<u64>,
+    /// How many answers came one after the other before each request, itself included.
+    depths: BTreeMap<RequestId, u32>,
+    depth: u32,
 }
 
 impl Puller {
-    pub(crate) fn new(scope: Scope, network: NetworkId, limits: Limits) -> Self {
+    pub(crate) fn new(scope: Scope, config: &Config) -> Self {
         Self {
             scope,
-            network,
-            limits,
+            network: config.network,
+            limits: config.limits,
+            peer: config.peer,
+            turns: config.pulling.clone(),
+            paused: None,
             next_id: 0,
             next_token: 0,
             asked: BTreeMap::new(),
@@ -132,6 +160,27 @@ impl Puller {
             effects: Vec::new(),
             bytes: 0,
             records: 0,
+            pages: 0,
+            rate: Rate::default(),
+            remaining: None,
+            depths: BTreeMap::new(),
+            depth: 0,
+        }
+    }
+
+    /// Adds what this side did to the figures of its session.
+    pub(crate) fn add_to(&self, figures: &mut Figures) {
+        figures.round_trips += self.depth;
+        figures.pages = self.pages;
+        figures.records = self.records;
+        figures.page_bytes = self.bytes;
+        figures.rate = self.rate.get();
+        if let Some(records) = self.remaining {
+            let each = self.bytes.checked_div(self.records).unwrap_or(400);
+            figures.behind = Behind::By {
+                records,
+                bytes: records.saturating_mul(each),
+            };
         }
     }
 
@@ -141,12 +190,31 @@ impl Puller {
 
     /// Begins to take in what the peer accepted from `after` on.
     pub(crate) fn stream(&mut self, after: Position) {
+        self.remaining = None;
         self.work = Work::Stream(Stream::new(after));
     }
 
     /// Begins to compare everything with what the peer had at `position`.
     pub(crate) fn repair(&mut self, position: Position) {
+        self.remaining = None;
         self.work = Work::Repair(Box::new(Repair::new(position, self.limits.places)));
+    }
+
+    /// Until when no page is asked for.
+    pub(crate) fn paused(&self) -> Option<Duration> {
+        self.paused
+    }
+
+    /// Is there something to be asked for, once pages may be asked for again?
+    fn is_held_up(&self) -> bool {
+        self.paused.is_some()
+            && match &self.work {
+                Work::Idle => false,
+                Work::Stream(stream) => !self.fetch.is_empty() || stream.has_more(),
+                Work::Repair(repair) => {
+                    !self.fetch.is_empty() || !repair.logs.is_empty() || !repair.lacking.is_empty()
+                }
+            }
     }
 
     /// When the answer to the oldest request is overdue.
@@ -169,6 +237,9 @@ impl Puller {
         replica: &dyn Replica,
         now: Duration,
     ) -> Result<(), CloseReason> {
+        if let Some(depth) = message.answered().and_then(|id| self.depths.remove(&id)) {
+            self.depth = self.depth.max(depth);
+        }
         match message {
             Message::PageHead {
                 id,
@@ -177,6 +248,13 @@ impl Puller {
                 remaining,
             } => self.page_head(id, (next, records, remaining)),
             Message::Page { id, length, body } => self.page(id, length, &body, replica, now),
+            Message::Busy { id, millis } => self.busy(id, millis, now),
+            Message::Lacked {
+                id,
+                answered,
+                unclear,
+                records,
+            } => self.lacked(id, answered, unclear.as_slice(), records),
             Message::Described { id, descriptions } => {
                 let Asked::Describe(tree, paths) = self.take_asked(id)? else {
                     return Err(Violation::Unsolicited.into());
@@ -226,6 +304,53 @@ impl Puller {
         Ok(())
     }
 
+    /// The peer serves others: what was asked for is asked for again later.
+    fn busy(&mut self, id: RequestId, millis: u32, now: Duration) -> Result<(), CloseReason> {
+        match (self.take_asked(id)?, &mut self.work) {
+            (Asked::Since { after, head: None }, Work::Stream(stream)) => stream.again(after),
+            (Asked::Lacking(tree, paths, None), Work::Repair(repair)) => {
+                repair.lacking.extend(paths.into_iter().map(|path| (tree, path)));
+            }
+            (Asked::Logs(wants), Work::Repair(repair)) => repair.logs.extend(wants),
+            (Asked::Fetch(kind, items), _) => self.fetch.extend(items.into_iter().map(|item| (kind, item))),
+            _ => return Err(Violation::Unsolicited.into()),
+        }
+        let wait = Duration::from_millis(millis.into()).min(LONGEST_WAIT);
+        self.paused = self.paused.max(Some(now + wait));
+        Ok(())
+    }
+
+    fn lacked(
+        &mut self,
+        id: RequestId,
+        answered: u32,
+        unclear: &[u32],
+        records: u32,
+    ) -> Result<(), CloseReason> {
+        let Some((Asked::Lacking(tree, paths, head @ None), _)) = self.asked.get_mut(&id) else {
+            return Err(Violation::Unsolicited.into());
+        };
+        let answered = usize::try_from(answered).unwrap_or(usize::MAX);
+        let unclear: BTreeSet<_> = unclear.iter().map(|&at| at as usize).collect();
+        let is_honest = answered <= paths.len() && unclear.iter().all(|&at| at < answered);
+        if !is_honest || (answered == 0 && records == 0) {
+            return Err(Violation::Position.into());
+        }
+        let lacked = Lacked {
+            tree: *tree,
+            paths: std::mem::take(paths),
+            answered,
+            unclear,
+        };
+        if records > 0 {
+            *head = Some((lacked, records));
+        } else {
+            self.asked.remove(&id);
+            self.open_delivery(Vec::new(), After::Lacked(lacked));
+        }
+        Ok(())
+    }
+
     fn page(
         &mut self,
         id: RequestId,
@@ -240,7 +365,10 @@ impl Puller {
             return Err(Violation::OutOfScope.into());
         }
         self.bytes += body.len() as u64;
-        self.page_size.took(now.saturating_sub(since));
+        self.pages += 1;
+        let time = now.saturating_sub(since);
+        self.rate.took(body.len(), time);
+        self.page_size.took(time);
         match asked {
             Asked::Since {
                 head: Some((next, count, remaining)),
@@ -259,8 +387,18 @@ impl Puller {
                 }
                 self.open_delivery(records, After::Logs(wants));
             }
+            Asked::Lacking(_, _, Some((lacked, count))) => {
+                let of_logs = |record: &Record| matches!(record, Record::Update(_) | Record::Fork(_));
+                if records.len() != count as usize || !records.iter().all(of_logs) {
+                    return Err(Violation::Page("other records than stated".into()).into());
+                }
+                self.open_delivery(records, After::Lacked(lacked));
+            }
             Asked::Fetch(kind, items) => self.fetched(kind, items, records)?,
-            Asked::Since { head: None, .. } | Asked::Describe(..) | Asked::List(..) => {
+            Asked::Since { head: None, .. }
+            | Asked::Lacking(_, _, None)
+            | Asked::Describe(..)
+            | Asked::List(..) => {
                 return Err(Violation::Unsolicited.into());
             }
         }
@@ -357,6 +495,7 @@ impl Puller {
             match (open.after, &mut self.work) {
                 (After::Stream(position, remaining), Work::Stream(stream)) => {
                     stream.taken(&summary);
+                    self.remaining = Some(remaining);
                     self.effects.push(Effect::Cursor(position));
                     self.progress(remaining);
                 }
@@ -372,7 +511,13 @@ impl Puller {
                     }
                     self.progress(self.fetch.len() as u64);
                 }
-                (After::Stream(..) | After::Logs(_), _) => {}
+                (After::Lacked(lacked), Work::Repair(repair)) => {
+                    repair.gained += u64::from(summary.taken);
+                    repair.told(lacked, summary.taken + summary.waiting > 0);
+                    let remaining = repair.lacking.len() as u64;
+                    self.progress(remaining);
+                }
+                (After::Stream(..) | After::Logs(_) | After::Lacked(_), _) => {}
             }
         }
         Ok(())
@@ -392,17 +537,27 @@ impl Puller {
         replica: &dyn Replica,
         theirs: &Roots,
         now: Duration,
+        rng: &mut dyn Rng,
     ) -> Result<Option<Done>, CloseReason> {
         self.close_deliveries(replica)?;
+        self.paused = self.paused.filter(|until| now < *until);
+        if self.paused.is_none()
+            && !self.is_idle()
+            && let Some(turns) = &self.turns
+            && let Err(wait) = turns.ask(self.peer, now, rng)
+        {
+            self.paused = Some(now + wait);
+        }
         loop {
             while self.asked.len() < MAX_ASKED
                 && let Some((asked, message)) = self.next_request(replica)?
             {
                 self.asked.insert(self.next_id, (asked, now));
+                self.depths.insert(self.next_id, self.depth + 1);
                 self.next_id = self.next_id.wrapping_add(1);
                 self.effects.push(Effect::Send(message));
             }
-            if !self.asked.is_empty() || !self.open.is_empty() {
+            if !self.asked.is_empty() || !self.open.is_empty() || self.is_held_up() {
                 return Ok(None);
             }
             // Nothing is under way: the next stage, if there is one.
@@ -428,6 +583,9 @@ impl Puller {
                 }
             };
             self.work = Work::Idle;
+            if let Some(turns) = &self.turns {
+                turns.release(self.peer);
+            }
             return Ok(Some(done));
         }
     }

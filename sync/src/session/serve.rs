@@ -1,19 +1,25 @@
 //! Answers to a peer's requests. Nothing is remembered between them.
 
+use crate::hash::Digest;
 use crate::path::{Path, Reach, Scope};
 use crate::replica::{self, Blob, BlobKind, Record, Replica, ReplicaError, Tree};
 use crate::session::bounded::Few;
 use crate::session::error::{CloseReason, Violation};
 use crate::session::message::{
-    Description, ItemRef, Leaves, ListAsk, Listing, LogRange, MAX_CHILDREN, MAX_LEAVES, Message, RequestId,
-    Twig,
+    Bud, Description, ItemRef, Leaves, ListAsk, Listing, LogRange, MAX_CHILDREN, MAX_LEAVES, Message,
+    RequestId, Twig,
 };
 use crate::session::page::{self, MAX_PAGE_LIMIT};
+use crate::session::short::Short;
+
+mod lacking;
 
 /// Roughly the bytes of an answer of digests or leaves, beyond which the other places are left out.
 const ANSWER: usize = 256 * 1024;
 /// Roughly the bytes of a label and its digest.
-const TWIG: usize = 48;
+const TWIG: usize = 32;
+/// Roughly the bytes of an item's id.
+const ITEM: usize = 48;
 /// Roughly the bytes of the state of a log.
 const LOG_ITEM: usize = 130;
 
@@ -66,6 +72,12 @@ pub(crate) fn answer(
                 &blobs(*kind, items.as_slice(), replica, scope, clamp(*limit))?,
             )]
         }
+        Message::Lacking {
+            id,
+            tree,
+            places,
+            limit,
+        } => lacking::answer(*id, *tree, places.as_slice(), replica, scope, clamp(*limit))?,
         _ => return Ok(None),
     }))
 }
@@ -132,24 +144,46 @@ fn describe(
     if scope.unit().is_at_or_above(path) {
         let mut room = ANSWER;
         for (label, subtree) in branch.children.into_iter().take(MAX_CHILDREN) {
-            let Ok(child) = path.child(&label) else { continue };
-            let child = replica.branch(tree, &child)?;
+            let Ok(below) = path.child(&label) else { continue };
+            let child = replica.branch(tree, &below)?;
+            let ends = child.children.is_empty();
             let fits = child.children.len() * TWIG <= room && child.children.len() <= MAX_CHILDREN;
-            if fits {
+            let children = if fits {
                 room -= child.children.len() * TWIG;
-            }
+                Some(Few::new(buds(tree, &below, child.children, replica)?))
+            } else {
+                None
+            };
             twigs.push(Twig {
                 label,
-                subtree,
-                own: child.own,
-                children: fits.then(|| Few::new(child.children)),
+                subtree: subtree.into(),
+                own: child.own.filter(|_| !ends).map(Short::from),
+                children,
             });
         }
     }
     Ok(Description {
-        own: branch.own,
+        own: branch.own.map(Short::from),
         twigs: Few::new(twigs),
     })
+}
+
+fn buds(
+    tree: Tree,
+    twig: &Path,
+    children: Vec<(String, Digest)>,
+    replica: &dyn Replica,
+) -> Result<Vec<Bud>, ReplicaError> {
+    let mut buds = Vec::with_capacity(children.len());
+    for (label, subtree) in children {
+        let Ok(path) = twig.child(&label) else { continue };
+        buds.push(Bud {
+            ends: replica.branch(tree, &path)?.children.is_empty(),
+            subtree: subtree.into(),
+            label,
+        });
+    }
+    Ok(buds)
 }
 
 fn listings(
@@ -183,9 +217,9 @@ fn listings(
                 let (ids, more) = cut(
                     replica.ids(kind, &ask.path)?,
                     skip,
-                    MAX_LEAVES.min(room / TWIG + 1),
+                    MAX_LEAVES.min(room / ITEM + 1),
                 );
-                room = room.saturating_sub(ids.len() * TWIG);
+                room = room.saturating_sub(ids.len() * ITEM);
                 Listing {
                     leaves: Leaves::Ids(Few::new(ids)),
                     more,

@@ -121,6 +121,8 @@ fn run(link: Link, store: &Arc<Memory>, certificate: &str) -> Running {
         gate: Arc::new(ByName),
         cursor: None,
         limits: session::Limits::default(),
+        serving: None,
+        pulling: None,
     };
     let role = match control.role() {
         Role::Dialer => session::Role::Dialer,
@@ -206,7 +208,7 @@ async fn a_stranger_gets_no_byte() {
     let (mut up, down) = dial(&mut stranger, &mut at_county, Over::Tcp).await;
     let upper = run(down, &county, "4509/02");
     let hello = Hello {
-        version: 1,
+        version: session::message::PROTOCOL_VERSION,
         network: NETWORK,
         certificate: b"of no unit".to_vec(),
         epoch: StoreEpoch::from_bytes([2; 16]),

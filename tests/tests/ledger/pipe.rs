@@ -34,6 +34,8 @@ fn config(ledger: &Ledger, peer: u8) -> Config {
         gate: Arc::new(AnyPath),
         cursor: None,
         limits: Limits::default(),
+        serving: None,
+        pulling: None,
     }
 }
 

@@ -1,14 +1,19 @@
 //! What to ask for next.
 
-use super::{Asked, LOGS_AT_ONCE, MAX_PAGES_ASKED, MAX_PAGES_OPEN, Puller, Work};
+use super::{Asked, LACKING_AT_ONCE, LOGS_AT_ONCE, MAX_PAGES_ASKED, MAX_PAGES_OPEN, Puller, Work};
 use crate::replica::{Replica, ReplicaError};
 use crate::session::bounded::Few;
 use crate::session::message::{MAX_ITEMS, MAX_PATHS, Message};
 
 impl Puller {
-    fn page_allowed(&self) -> bool {
-        let asked = self.asked.values().filter(|(asked, _)| asked.is_page()).count();
-        asked < MAX_PAGES_ASKED && self.open.len() <= MAX_PAGES_OPEN
+    fn pages_asked(&self) -> usize {
+        self.asked.values().filter(|(asked, _)| asked.is_page()).count()
+    }
+
+    fn is_describing(&self) -> bool {
+        self.asked
+            .values()
+            .any(|(asked, _)| matches!(asked, Asked::Describe(..)))
     }
 
     /// The next request, the most urgent first: what is known to be missing before what may be.
@@ -18,7 +23,8 @@ impl Puller {
     ) -> Result<Option<(Asked, Message)>, ReplicaError> {
         let id = self.next_id;
         let limit = self.page_size.get();
-        let pages = self.page_allowed();
+        let asked = self.pages_asked();
+        let pages = asked < MAX_PAGES_ASKED && self.open.len() <= MAX_PAGES_OPEN && self.paused.is_none();
         if let Work::Repair(repair) = &mut self.work
             && pages
         {
@@ -26,6 +32,27 @@ impl Puller {
             if !wants.is_empty() {
                 let ranges = Few::new(ranges);
                 return Ok(Some((Asked::Logs(wants), Message::Logs { id, ranges, limit })));
+            }
+        }
+        // More places are about to be found: together they take fewer requests.
+        let is_describing = self.is_describing();
+        if let Work::Repair(repair) = &mut self.work
+            && pages
+            && !repair.lacking.is_empty()
+            && (!is_describing || repair.lacking.len() >= LACKING_AT_ONCE * MAX_PAGES_ASKED)
+        {
+            // Spread over the pages that may be on their way, so that each finds room in its page.
+            let free = MAX_PAGES_ASKED.saturating_sub(asked).max(1);
+            let count = repair.lacking.len().div_ceil(free).min(LACKING_AT_ONCE);
+            if let Some((tree, told)) = repair.next_lacking(count, replica)? {
+                let paths = told.iter().map(|place| place.path.clone()).collect();
+                let message = Message::Lacking {
+                    id,
+                    tree,
+                    places: Few::new(told),
+                    limit,
+                };
+                return Ok(Some((Asked::Lacking(tree, paths, None), message)));
             }
         }
         if pages && let Some(&(kind, _)) = self.fetch.front() {
@@ -60,7 +87,9 @@ impl Puller {
             }
             // While leaves wait to be asked for, no more places are looked at: so what is found is
             // bounded, and is taken in before the link can break.
-            Work::Repair(repair) if repair.logs.is_empty() && self.fetch.is_empty() => {
+            Work::Repair(repair)
+                if repair.logs.is_empty() && repair.lacking.is_empty() && self.fetch.is_empty() =>
+            {
                 if let Some((tree, asks)) = repair.next_lists(MAX_PATHS / 4) {
                     let message = Message::List {
                         id,

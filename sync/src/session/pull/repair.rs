@@ -1,15 +1,17 @@
 //! Comparing digests down the trees, to the leaves that differ.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::digest::Digests;
 use crate::log::{LogId, LogState};
 use crate::path::{Path, Scope, Space};
 use crate::replica::{self, BlobKind, Position, Replica, ReplicaError, Roots, Tree};
+use crate::session::bounded::Few;
 use crate::session::error::{CloseReason, Violation};
-use crate::session::message::{Description, ItemRef, Leaves, ListAsk, Listing, LogRange};
+use crate::session::message::{Description, Heads, ItemRef, Leaves, ListAsk, Listing, LogRange, MAX_HEADS};
 use crate::session::plan::stretch;
 use crate::session::serve::beginnings;
+use crate::session::short::{Short, ShortHead};
 
 /// Trees are compared in stages: what a later one needs comes before it.
 const STAGES: [&[Tree]; 3] = [&[Tree::Credentials], &[Tree::Up, Tree::Down], &[Tree::Sealed]];
@@ -25,6 +27,17 @@ pub(crate) struct Want {
     tries: u32,
 }
 
+/// Places that were told of, and what the answer said of them.
+#[derive(Debug)]
+pub(crate) struct Lacked {
+    pub(crate) tree: Tree,
+    pub(crate) paths: Vec<Path>,
+    /// So many of them were answered in full.
+    pub(crate) answered: usize,
+    /// Of these, the ones whose leaves have to be compared.
+    pub(crate) unclear: BTreeSet<usize>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Repair {
     /// The peer's position when it began.
@@ -33,6 +46,8 @@ pub(crate) struct Repair {
     /// Places to compare, and places whose leaves to compare.
     places: Vec<(Tree, Path)>,
     lists: Vec<(Tree, ListAsk)>,
+    /// Places whose logs differ, to be told of and asked for what they lack.
+    pub(crate) lacking: Vec<(Tree, Path)>,
     /// Logs to ask for.
     pub(crate) logs: VecDeque<Want>,
     /// Places that may still be looked at.
@@ -48,6 +63,7 @@ impl Repair {
             stage: 0,
             places: Vec::new(),
             lists: Vec::new(),
+            lacking: Vec::new(),
             logs: VecDeque::new(),
             room,
             gained: 0,
@@ -78,6 +94,56 @@ impl Repair {
 
     pub(crate) fn next_lists(&mut self, count: usize) -> Option<(Tree, Vec<ListAsk>)> {
         take_of_one_tree(&mut self.lists, count)
+    }
+
+    /// Places to tell of now, with the heads of their logs.
+    pub(crate) fn next_lacking(
+        &mut self,
+        count: usize,
+        replica: &dyn Replica,
+    ) -> Result<Option<(Tree, Vec<Heads>)>, ReplicaError> {
+        while let Some((tree, paths)) = take_of_one_tree(&mut self.lacking, count) {
+            let replica::Leaves::Logs(reach) = tree.leaves() else {
+                continue;
+            };
+            let mut told = Vec::new();
+            for path in paths {
+                let logs = replica.logs(reach, &path)?;
+                if logs.len() > MAX_HEADS {
+                    self.lists.push((tree, ListAsk { path, skip: 0 }));
+                } else {
+                    let logs = Few::new(logs.iter().map(ShortHead::from).collect());
+                    told.push(Heads { path, logs });
+                }
+            }
+            if !told.is_empty() {
+                return Ok(Some((tree, told)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The answer to [`Self::next_lacking`] was taken in, and `gained` says whether it brought anything:
+    /// asks on for what did not fit, and has the leaves compared where heads were not enough.
+    pub(crate) fn told(&mut self, lacked: Lacked, gained: bool) {
+        let Lacked {
+            tree,
+            paths,
+            answered,
+            unclear,
+        } = lacked;
+        for (at, path) in paths.into_iter().enumerate() {
+            let skip = 0;
+            if at < answered {
+                if unclear.contains(&at) {
+                    self.lists.push((tree, ListAsk { path, skip }));
+                }
+            } else if gained || answered > 0 {
+                self.lacking.push((tree, path));
+            } else {
+                self.lists.push((tree, ListAsk { path, skip }));
+            }
+        }
     }
 
     /// Logs to ask for now, and which stretches of them.
@@ -139,13 +205,13 @@ impl Repair {
         let mut paths = paths.into_iter();
         for (description, path) in descriptions.into_iter().zip(paths.by_ref()) {
             let mine = replica.branch(tree, &path)?;
-            if description.own.is_some() && description.own != mine.own {
+            if description.own.is_some() && description.own != mine.own.map(Short::from) {
                 self.list(tree, path.clone())?;
             }
             for twig in description.twigs.into_vec() {
                 let child = label(&path, &twig.label)?;
                 let known = mine.children.iter().find(|(label, _)| *label == twig.label);
-                if known.is_some_and(|(_, subtree)| *subtree == twig.subtree) {
+                if known.is_some_and(|(_, subtree)| Short::from(*subtree) == twig.subtree) {
                     continue;
                 }
                 let Some(below) = twig.children else {
@@ -153,12 +219,22 @@ impl Repair {
                     continue;
                 };
                 let mine = replica.branch(tree, &child)?;
-                if twig.own.is_some() && twig.own != mine.own {
+                if below.as_slice().is_empty() {
+                    self.list(tree, child)?;
+                    continue;
+                }
+                if twig.own.is_some() && twig.own != mine.own.map(Short::from) {
                     self.list(tree, child.clone())?;
                 }
-                for (name, subtree) in below.into_vec() {
-                    if !mine.children.contains(&(name.clone(), subtree)) {
-                        self.look(tree, label(&child, &name)?)?;
+                for bud in below.into_vec() {
+                    let known = mine.children.iter().find(|(label, _)| *label == bud.label);
+                    if known.is_some_and(|(_, subtree)| Short::from(*subtree) == bud.subtree) {
+                        continue;
+                    }
+                    let path = label(&child, &bud.label)?;
+                    match bud.ends {
+                        true => self.list(tree, path)?,
+                        false => self.look(tree, path)?,
                     }
                 }
             }
@@ -235,7 +311,10 @@ impl Repair {
 
     fn list(&mut self, tree: Tree, path: Path) -> Result<(), Violation> {
         self.spend()?;
-        self.lists.push((tree, ListAsk { path, skip: 0 }));
+        match tree.leaves() {
+            replica::Leaves::Logs(_) => self.lacking.push((tree, path)),
+            replica::Leaves::Blobs(_) => self.lists.push((tree, ListAsk { path, skip: 0 })),
+        }
         Ok(())
     }
 

@@ -37,6 +37,16 @@ impl Stream {
         self.next.take()
     }
 
+    /// The page from here on was asked for in vain: it is asked for again.
+    pub(crate) fn again(&mut self, after: Position) {
+        self.next = Some(after);
+    }
+
+    /// Is there another page to ask for?
+    pub(crate) fn has_more(&self) -> bool {
+        self.next.is_some() && !self.is_stale()
+    }
+
     /// The head of the page asked for last came.
     pub(crate) fn head(&mut self, next: Position, remaining: u64) {
         self.next = (remaining > 0).then_some(next);

@@ -192,7 +192,10 @@ fn strangers_are_told_nothing() {
         victim.say(&Message::Hello(hello));
         victim.refusal()
     };
-    assert_eq!(with(|hello| hello.version = 2), Refusal::Version(2));
+    assert_eq!(
+        with(|hello| hello.version += 1),
+        Refusal::Version(PROTOCOL_VERSION + 1)
+    );
     assert_eq!(
         with(|hello| hello.network = NetworkId::from_bytes([7; 32])),
         Refusal::Network
@@ -201,10 +204,31 @@ fn strangers_are_told_nothing() {
         with(|hello| hello.certificate = b"4509/03".to_vec()),
         Refusal::Certificate(_)
     ));
-    assert!(matches!(
-        with(|hello| hello.certificate.clear()),
-        Refusal::Certificate(_)
-    ));
+}
+
+/// Whoever counts on being known and is not is asked who he is, once.
+#[test]
+fn who_is_not_known_by_his_key_shows_his_certificate() {
+    let brief = || Hello {
+        certificate: Vec::new(),
+        ..hello()
+    };
+    let asked = || {
+        let mut victim = Victim::new(Role::Listener);
+        victim.say(&Message::Hello(brief()));
+        assert_eq!(std::mem::take(&mut victim.sent), [Message::Introduce]);
+        assert_eq!(victim.closed, None);
+        victim
+    };
+    let mut victim = asked();
+    victim.say(&Message::Hello(brief()));
+    assert!(matches!(victim.refusal(), Refusal::Certificate(_)));
+    let mut victim = asked();
+    victim.say(&Message::Hello(hello()));
+    assert!(matches!(victim.sent[..], [Message::Hello(_), Message::State(_)]));
+    // This side said its own certificate already.
+    victim.say(&Message::Introduce);
+    assert_eq!(victim.violation(), Violation::Unsolicited);
 }
 
 #[test]
@@ -438,7 +462,7 @@ fn endless_trees_end() {
                 (0..60)
                     .map(|child| crate::session::message::Twig {
                         label: format!("{child}"),
-                        subtree: crate::hash::sha256(&[round as u8, at as u8, child]),
+                        subtree: crate::hash::sha256(&[round as u8, at as u8, child]).into(),
                         own: None,
                         children: None,
                     })

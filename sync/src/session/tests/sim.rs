@@ -14,7 +14,8 @@ use crate::replica::memory::{Judge, MemoryReplica};
 use crate::replica::{Cursor, Record, Replica, Status};
 use crate::session::message::Hello;
 use crate::session::{
-    CloseReason, Config, Event, Gate, Input, Limits, NotAdmitted, Now, Output, Role, Session, Token,
+    CloseReason, Config, Event, Figures, Gate, Input, Limits, NotAdmitted, Now, Output, Role, Session, Token,
+    Turns,
 };
 use crate::signed::SignedUpdate;
 use crate::update::Timestamp;
@@ -27,12 +28,18 @@ pub(super) fn path(text: &str) -> Path {
     text.parse().expect("a path")
 }
 
-/// Takes the certificate for the unit's path, as long as the peer's key says the same.
-#[derive(Debug)]
-pub(super) struct PathGate;
+/// Takes the certificate for the unit's path, as long as the peer's key says the same; or, where there is
+/// none, a key that it knows.
+#[derive(Debug, Default)]
+pub(super) struct PathGate {
+    knows: Option<Path>,
+}
 
 impl Gate for PathGate {
     fn admit(&self, key: &NodeKey, hello: &Hello, _: Timestamp) -> Result<Path, NotAdmitted> {
+        if let Some(known) = self.knows.as_ref().filter(|_| hello.certificate.is_empty()) {
+            return Ok(known.clone());
+        }
         let text =
             String::from_utf8(hello.certificate.clone()).map_err(|_| NotAdmitted("not a text".into()))?;
         if node_key(&text) != *key {
@@ -46,15 +53,19 @@ pub(super) fn node_key(unit: &str) -> NodeKey {
     NodeKey::from_bytes(*crate::hash::sha256(unit.as_bytes()).as_bytes())
 }
 
+/// Of a node that has met its peer exactly if it has a cursor.
 pub(super) fn config(scope: &Scope, peer: &Path, cursor: Option<Cursor>) -> Config {
+    let knows = cursor.map(|_| peer.clone());
     Config {
         network: NETWORK,
         scope: scope.clone(),
         certificate: scope.unit().as_str().as_bytes().to_vec(),
         peer: node_key(peer.as_str()),
-        gate: Arc::new(PathGate),
+        gate: Arc::new(PathGate { knows }),
         cursor,
         limits: Limits::default(),
+        serving: None,
+        pulling: None,
     }
 }
 
@@ -94,6 +105,11 @@ impl Link {
         ((time.as_millis() + ROUND_TRIP.as_millis() / 2 - 1) / ROUND_TRIP.as_millis()) as u32
     }
 
+    /// What a side's session has done so far.
+    pub(super) fn figures(&self, side: usize) -> Figures {
+        self.sessions[side].as_ref().expect("it is up").figures()
+    }
+
     pub(super) fn is_up(&self) -> bool {
         self.sessions.iter().all(Option::is_some)
     }
@@ -109,7 +125,11 @@ pub(super) struct World {
     pub(super) links: Vec<Link>,
     deliveries: Vec<(Duration, usize, usize, Token, Vec<Record>)>,
     rng: StdRng,
-    epochs: u8,
+    epochs: u16,
+    /// Deliveries that were open at once at a node, at most.
+    pub(super) most_open: BTreeMap<usize, usize>,
+    /// Whose turn it is at a node, to be served and to be pulled from.
+    turns: BTreeMap<usize, [Arc<Turns>; 2]>,
 }
 
 impl World {
@@ -121,12 +141,21 @@ impl World {
             deliveries: Vec::new(),
             rng: StdRng::seed_from_u64(seed),
             epochs: 0,
+            turns: BTreeMap::new(),
+            most_open: BTreeMap::new(),
         }
+    }
+
+    /// So many peers at a time at this node, from its next connection on.
+    pub(super) fn take_turns(&mut self, node: usize, most: usize, slice: Duration) {
+        let turns = || Arc::new(Turns::new(most, slice));
+        self.turns.insert(node, [turns(), turns()]);
     }
 
     pub(super) fn fresh_epoch(&mut self) -> StoreEpoch {
         self.epochs += 1;
-        StoreEpoch::from_bytes([self.epochs; 16])
+        let [high, low] = self.epochs.to_be_bytes();
+        StoreEpoch::from_bytes(std::array::from_fn(|at| if at == 0 { high } else { low }))
     }
 
     pub(super) fn node(&mut self, unit: &str) -> usize {
@@ -191,7 +220,11 @@ impl World {
         let session = |from: usize, to: usize, role| {
             let unit = |node: usize| self.nodes[node].replica.scope();
             let cursor = self.nodes[from].cursors.get(&to).copied();
-            Session::new(config(unit(from), unit(to).unit(), cursor), role, now)
+            let mut config = config(unit(from), unit(to).unit(), cursor);
+            if let Some([serving, pulling]) = self.turns.get(&from) {
+                (config.serving, config.pulling) = (Some(Arc::clone(serving)), Some(Arc::clone(pulling)));
+            }
+            Session::new(config, role, now)
         };
         let sessions = [
             Some(session(dialer, listener, Role::Dialer)),
@@ -305,6 +338,14 @@ impl World {
 
     /// Lets the next thing happen, if it does so before `end`.
     fn step(&mut self, end: Duration) -> bool {
+        let mut open: BTreeMap<usize, usize> = BTreeMap::new();
+        for (_, link, side, ..) in &self.deliveries {
+            *open.entry(self.links[*link].nodes[*side]).or_default() += 1;
+        }
+        for (node, open) in open {
+            let most = self.most_open.entry(node).or_default();
+            *most = open.max(*most);
+        }
         let mut next = end;
         let mut what = None;
         for (index, (at, ..)) in self.deliveries.iter().enumerate() {

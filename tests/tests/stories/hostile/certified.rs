@@ -268,7 +268,7 @@ fn answers(message: Message, records: &[Record]) -> Vec<Message> {
         ],
         Message::Describe { id, paths, .. } => {
             let one = |_: &anjuan_sync::Path| Description {
-                own: Some(hash::sha256(b"there is more here")),
+                own: Some(hash::sha256(b"there is more here").into()),
                 twigs: Few::new(Vec::new()),
             };
             let descriptions = Few::new(paths.as_slice().iter().map(one).collect());
