@@ -36,7 +36,7 @@ use minicbor::{Decode, Encode};
 use self::cases::Cases;
 pub use self::commit::{Draft, RecordError, Recorded};
 use self::document_state::DocumentState;
-pub use self::incoming::{Checked, Outcome, Taken, check};
+pub use self::incoming::{Checked, Outcome, Taken, check, check_on};
 pub use self::index::{DocumentKey, Held, Standing};
 pub use self::open::{OpenReport, Opening};
 use self::order::Order;
@@ -245,6 +245,12 @@ impl Ledger {
         self.journal.end()
     }
 
+    /// Has the case store fail.
+    #[cfg(test)]
+    pub(crate) fn fail_store(&self) {
+        self.cases.fail();
+    }
+
     /// Why nothing is acknowledged at present.
     pub fn stopped(&self) -> Option<Stopped> {
         self.journal.stopped()
@@ -257,7 +263,7 @@ impl Drop for Ledger {
         if self.is_ahead || std::thread::panicking() {
             return;
         }
-        if let Err(error) = self.write_cases() {
+        if let Err(error) = self.flush() {
             tracing::warn!(%error, "the case store is not level with the journal; it is at the next start");
         }
     }

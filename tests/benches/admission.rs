@@ -151,7 +151,7 @@ fn admission(size: &Size, line: &mut dyn FnMut(String)) {
                     black_box(taken);
                 }
                 // The case store is written behind; that it is written belongs to the work.
-                ledger.write_cases().expect("written");
+                ledger.flush().expect("written");
             }),
             timed(count, || {
                 for update in cases.iter().flatten() {
@@ -265,7 +265,7 @@ fn catch_up(size: &Size, line: &mut dyn FnMut(String)) {
                 durable.wait().expect("durable");
                 ledger.settle_sealed(&taken.touched).expect("settled");
             }
-            ledger.write_cases().expect("written");
+            ledger.flush().expect("written");
         }));
         assert_eq!(ledger.counts().updates, count);
     }
