@@ -2,6 +2,7 @@
 
 pub mod crafted;
 pub mod crash;
+pub mod disk;
 pub mod faulty_files;
 pub mod harness;
 pub mod honest;
