@@ -6,11 +6,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anjuan_node::kind::{Content, Projection};
+use anjuan_node::authority::role::Role;
+use anjuan_node::kind::{Content, NextStep, Projection};
 use anjuan_node::ledger::{DocumentKey, LedgerError, RecordError, Recorded};
 use anjuan_node::unit::Level;
 use anjuan_sync::{LogId, LogState, Space};
 use rand::RngExt as _;
+use serde_json::Value;
 
 use super::events;
 use super::people::Operator;
@@ -102,9 +104,8 @@ impl Simulation {
         for unit in &self.roll.units {
             let most: f64 = match unit.code.level() {
                 Level::Village | Level::Committee => 1.0,
-                Level::Town => 3.0,
-                Level::County => 8.0,
-                Level::City => 10.0,
+                Level::Town => 2.0,
+                Level::County | Level::City => 4.0,
             };
             sum += most * self.tales.random_range(0.1..1.0f64).powi(2);
             weights.push(sum);
@@ -224,8 +225,13 @@ impl Simulation {
         let owner = self.roll.by_code[&projection.summary.owner];
         let over = matches!(stage, "closed" | "archived" | "declined");
         let office = self.supervisor(owner);
-        if over && node != office {
+        let reopening = &projection.state["reopening"];
+        let wants_chair = reopening["second"] == true && reopening["first"] != true;
+        if over && !wants_chair && node != office {
             return Ok(Went::To(office));
+        }
+        if wants_chair && node != owner {
+            return Ok(Went::To(owner));
         }
         let above = self.roll.units[owner].parent;
         if !over && !projection.state["escalation"].is_null() {
@@ -299,9 +305,21 @@ impl Simulation {
     fn doer(&self, node: usize, projection: &Projection, name: &str) -> Option<&Operator> {
         let unit = &self.roll.units[node];
         let steps = projection.next.iter().filter(|step| step.event == name);
-        let closing = &projection.state["closing"];
-        let second = name == "CaseClosed" && !closing.is_null();
-        let mut doers = steps.filter_map(|step| {
+        // What two must sign: of a closing the mediator and the chair, of a reopening chair and office.
+        let signed = match name {
+            "CaseClosed" => &projection.state["closing"],
+            "CaseReopened" => &projection.state["reopening"],
+            _ => &Value::Null,
+        };
+        let is_first = |step: &&NextStep| match name {
+            "CaseClosed" => !step.assignees.is_empty(),
+            _ => step.roles.contains(&Role::Chair),
+        };
+        let missing = |step: &&NextStep| match is_first(step) {
+            true => signed["first"] != true,
+            false => signed["second"] != true,
+        };
+        let mut doers = steps.filter(missing).filter_map(|step| {
             let fits =
                 step.unit == unit.code || step.or_above && step.unit.path().is_in_line_with(&unit.path);
             let may = |operator: &&Operator| {
@@ -314,8 +332,7 @@ impl Simulation {
             };
             unit.operators.iter().find(may)
         });
-        // The mediator closes first, then the chair.
-        if second { doers.last() } else { doers.next() }
+        doers.next()
     }
 
     fn try_event(
@@ -407,9 +424,7 @@ impl Simulation {
         let keep = conflict.entries[self.tales.random_range(0..conflict.entries.len())];
         let kept = history.entries[keep].update.to_string();
         let operators = &self.roll.units[node].operators;
-        let chair = operators
-            .iter()
-            .rfind(|one| one.roles.contains(&anjuan_node::authority::role::Role::Chair));
+        let chair = operators.iter().rfind(|one| one.roles.contains(&Role::Chair));
         let Some(chair) = chair.cloned() else {
             return Ok(Went::Nowhere);
         };
@@ -457,6 +472,7 @@ impl Simulation {
     ) -> Result<Option<Recorded>, LedgerError> {
         let fresh = self.fresh();
         let depth = space.unit.depth() as u64;
+        let name = content.event["type"].as_str().unwrap_or_default().to_owned();
         let now = self.now;
         let recorded = match self.nodes[node].record(operator, space.clone(), document, content, now, fresh) {
             Ok(recorded) => recorded,
@@ -478,7 +494,7 @@ impl Simulation {
                         .filter(|one| one.author == operator.author)
                         .for_each(|one| one.dismissed = true);
                 }
-                *self.tally.refused.entry(why).or_default() += 1;
+                *self.tally.refused.entry(format!("{name}: {why}")).or_default() += 1;
                 return Ok(None);
             }
         };

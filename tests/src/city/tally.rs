@@ -49,8 +49,8 @@ pub(super) struct Tally {
     pub(super) vanished: u64,
     /// What should never happen.
     pub(super) broken: Vec<String>,
-    /// Refusals of `record`, by why.
-    pub(super) refused: BTreeMap<&'static str, u64>,
+    /// Refusals of `record`, by event and why.
+    pub(super) refused: BTreeMap<String, u64>,
     /// Sessions that ended by themselves, by why.
     pub(super) closes: BTreeMap<String, u64>,
 }
