@@ -39,6 +39,11 @@ impl Cases {
         }
     }
 
+    /// Is anything ever written?
+    pub(super) fn is_kept(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// The value as it will be.
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
         match self.pending.get(&table).and_then(|records| records.get(key)) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anjuan_node::authority::certificate::Certified;
@@ -20,19 +20,34 @@ use super::memory_files::MemoryFiles;
 use super::people::{BEGINNING, Operator};
 
 /// Lets in whoever shows the chain of a node certificate, as the running node does.
-struct NodeGate(Credentials);
+///
+/// Whoever was let in before, by the same credentials and the same chain, is not judged again: that took a
+/// tenth of a year's time, and certificates here outlive the year.
+struct NodeGate {
+    credentials: Credentials,
+    admitted: Mutex<BTreeMap<NodeKey, (Vec<u8>, Path)>>,
+}
 
 impl Gate for NodeGate {
     fn admit(&self, key: &NodeKey, hello: &Hello, now: Timestamp) -> Result<Path, NotAdmitted> {
+        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((chain, path)) = admitted.get(key)
+            && *chain == hello.certificate
+        {
+            return Ok(path.clone());
+        }
         let refused = |error: &dyn std::fmt::Display| NotAdmitted(error.to_string());
         let chain: Vec<ByteVec> = minicbor::decode(&hello.certificate).map_err(|error| refused(&error))?;
         let chain: Vec<&[u8]> = chain.iter().map(|link| &link[..]).collect();
-        let key = AuthorKey::from_bytes(*key.as_bytes());
-        let certified = self
-            .0
-            .judge_peer(&chain, key, now)
-            .map_err(|error| refused(&error))?;
-        Ok(certified.certificate().path().clone())
+        let author = AuthorKey::from_bytes(*key.as_bytes());
+        let certified = self.credentials.judge_peer(&chain, author, now);
+        let path = certified
+            .map_err(|error| refused(&error))?
+            .certificate()
+            .path()
+            .clone();
+        admitted.insert(*key, (hello.certificate.clone(), path.clone()));
+        Ok(path)
     }
 }
 
@@ -158,7 +173,10 @@ impl Node {
         {
             return Ok(Arc::clone(gate));
         }
-        let gate: Arc<dyn Gate> = Arc::new(NodeGate(ledger.credentials().clone()));
+        let gate: Arc<dyn Gate> = Arc::new(NodeGate {
+            credentials: ledger.credentials().clone(),
+            admitted: Mutex::default(),
+        });
         self.gate = Some((known, Arc::clone(&gate)));
         Ok(gate)
     }

@@ -237,6 +237,10 @@ impl Simulation {
         let home = self.folder.path().join(format!("{node}-{}", self.tally.restores));
         let fresh = self.fresh();
         self.nodes[node].restore(backup, how, &home, fresh)?;
+        // Whoever restores a node has the certificates of its people at hand.
+        let staff = self.roll.units[node].operators.iter();
+        let staff = staff.map(|operator| operator.certified.signed().encode());
+        self.nodes[node].take_credentials(staff.collect())?;
         for promised in 0..self.acknowledged.len() {
             if self.acknowledged[promised].node == node && !self.is_anywhere(promised)? {
                 self.acknowledged[promised].lost_by_restore = true;
