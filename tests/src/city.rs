@@ -40,6 +40,8 @@ pub struct Plan {
     pub days: u32,
     /// Everything else follows from it.
     pub seed: u64,
+    /// How often things go wrong: 1 as in a bad year, more to look for faults.
+    pub hardship: u32,
 }
 
 /// What came of it. All but the figures of the machine follow from the plan.
@@ -75,7 +77,7 @@ pub fn run(
     let mut city = Simulation::new(Roll::found(divisions, plan.seed), plan.seed, folder)?;
     let time = DAY * plan.days.max(1);
     city.draw_cases(plan.cases, time);
-    city.draw_weather(plan.seed, time, 1 + plan.cases / 6_000);
+    city.draw_weather(plan, time);
     for node in 0..city.nodes.len() {
         city.dial_soon(node, HOUR);
     }
@@ -104,7 +106,7 @@ pub fn run(
         wrong.push("stores that were opened anew come to something else".to_owned());
         wrong.extend(again.differences);
     }
-    let forks_made = city.forgeries.len() as u64;
+    let forks_made = city.forgeries.len() as u64 - found.forks_gone;
     if found.forks_found != forks_made {
         wrong.push(format!("{forks_made} forks made, {} found", found.forks_found));
     }
@@ -121,6 +123,7 @@ pub fn run(
         ("quarantined", json!(found.quarantined)),
         ("forks_made", json!(forks_made)),
         ("forks_found", json!(found.forks_found)),
+        ("forks_gone_with_a_disk", json!(found.forks_gone)),
         ("ruled_out_by_fork", json!(found.ruled_out_by_fork)),
         ("lost", json!(found.lost)),
         ("lost_by_restore", json!(found.lost_by_restore)),

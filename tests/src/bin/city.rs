@@ -28,6 +28,9 @@ struct Args {
     /// Everything else follows from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How often things go wrong: 1 as in a bad year.
+    #[arg(long, default_value_t = 1)]
+    hardship: u32,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         cases: args.cases,
         days: args.days,
         seed: args.seed,
+        hardship: args.hardship,
     };
     // Thousands of small files, each synced: in memory where there is a place for that.
     let shared = Path::new("/dev/shm");

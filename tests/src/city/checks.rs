@@ -16,6 +16,8 @@ pub(super) struct Found {
     pub(super) lost_by_restore: u64,
     pub(super) ruled_out_by_fork: u64,
     pub(super) forks_found: u64,
+    /// The owner's update was on one disk alone when an old backup took its place: no fork is left.
+    pub(super) forks_gone: u64,
     pub(super) documents: u64,
     pub(super) projections: u64,
     pub(super) quarantined: u64,
@@ -124,6 +126,7 @@ impl Simulation {
                 matches!(state, Some(LogState::Forked { seq, .. }) if *seq == forged.seq)
             });
             found.forks_found += u64::from(known);
+            found.forks_gone += u64::from(!known && self.acknowledged[forged.own].lost_by_restore);
         }
     }
 

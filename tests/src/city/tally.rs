@@ -24,6 +24,8 @@ pub(super) struct Forgery {
     pub(super) seq: u64,
     /// The unit in whose space it is.
     pub(super) unit: usize,
+    /// Which of the acknowledged ones is the owner's.
+    pub(super) own: usize,
 }
 
 /// Figures kept up as things happen.

@@ -14,6 +14,7 @@ use anjuan_sync::{Header, LogId, LogState, SignedUpdate, Space};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::Plan;
 use super::events;
 use super::node::{Backup, Restoring};
 use super::simulation::{DAY, HOUR, MINUTE, Simulation, What};
@@ -39,12 +40,8 @@ pub(super) enum Fault {
         backup: Box<Backup>,
         how: Restoring,
     },
-    Forge {
-        tries: u32,
-    },
-    Dismiss {
-        tries: u32,
-    },
+    Forge,
+    Dismiss,
 }
 
 fn log_uniform(rng: &mut StdRng, from: Duration, to: Duration) -> Duration {
@@ -59,26 +56,29 @@ fn some_time(rng: &mut StdRng, time: Duration) -> Duration {
 
 impl Simulation {
     /// Draws all faults of a run of this length.
-    pub(super) fn draw_weather(&mut self, seed: u64, time: Duration, forks: u32) {
-        let mut rng = StdRng::seed_from_u64(seed ^ 0x7765_6174_6865_7200);
+    pub(super) fn draw_weather(&mut self, plan: Plan, time: Duration) {
+        let mut rng = StdRng::seed_from_u64(plan.seed ^ 0x7765_6174_6865_7200);
+        let hardship = plan.hardship.max(1);
         for node in 0..self.nodes.len() {
             self.draw_node(&mut rng, node);
-            self.draw_link(&mut rng, node, time);
-            self.draw_outages(&mut rng, node, time);
+            self.draw_link(&mut rng, node, time, hardship);
+            self.draw_outages(&mut rng, node, time, hardship);
         }
         let counties: Vec<usize> = self.units_of(Level::County).collect();
         for county in counties {
-            for _ in 0..often(&mut rng, time, 40 * DAY) {
+            for _ in 0..often(&mut rng, time, 40 * DAY / hardship) {
                 self.draw_storm(&mut rng, county, time);
             }
         }
-        self.draw_restores(&mut rng, time);
-        for _ in 0..forks {
+        self.draw_restores(&mut rng, time, hardship);
+        for _ in 0..(1 + plan.cases / 6_000) * hardship {
             let at = some_time(&mut rng, time);
-            self.schedule(at, What::Fault(Fault::Forge { tries: 0 }));
+            self.schedule(at, What::Fault(Fault::Forge));
         }
-        let at = time.mul_f64(rng.random_range(0.3..0.7));
-        self.schedule(at, What::Fault(Fault::Dismiss { tries: 0 }));
+        for _ in 0..hardship {
+            let at = time.mul_f64(rng.random_range(0.3..0.7));
+            self.schedule(at, What::Fault(Fault::Dismiss));
+        }
     }
 
     fn units_of(&self, level: Level) -> impl Iterator<Item = usize> + '_ {
@@ -102,7 +102,7 @@ impl Simulation {
     }
 
     /// Single failures; some villages have a link for an hour a week.
-    fn draw_link(&mut self, rng: &mut StdRng, node: usize, time: Duration) {
+    fn draw_link(&mut self, rng: &mut StdRng, node: usize, time: Duration, hardship: u32) {
         if self.roll.units[node].code.level() == Level::Village && rng.random_bool(0.04) {
             self.schedule(Duration::ZERO, What::Fault(Fault::Cut(node)));
             let mut at = (7 * DAY).mul_f64(rng.random_range(0.0..1.0));
@@ -114,7 +114,7 @@ impl Simulation {
             // At the end it has one for good.
             self.schedule(time.max(at) + HOUR, What::Fault(Fault::Mended(node)));
         }
-        for _ in 0..often(rng, time, 25 * DAY) {
+        for _ in 0..often(rng, time, 25 * DAY / hardship) {
             let at = some_time(rng, time);
             let lasts = log_uniform(rng, MINUTE, 12 * HOUR);
             self.outage(node, at, lasts);
@@ -127,13 +127,13 @@ impl Simulation {
     }
 
     /// A node is off: a town or county for days, a village for hours.
-    fn draw_outages(&mut self, rng: &mut StdRng, node: usize, time: Duration) {
+    fn draw_outages(&mut self, rng: &mut StdRng, node: usize, time: Duration, hardship: u32) {
         let (every, lasts) = match self.roll.units[node].code.level() {
             Level::Village => (120 * DAY, (HOUR, DAY)),
             Level::City => (200 * DAY, (6 * HOUR, DAY)),
             _ => (60 * DAY, (6 * HOUR, 4 * DAY)),
         };
-        for _ in 0..often(rng, time, every) {
+        for _ in 0..often(rng, time, every / hardship) {
             let at = some_time(rng, time);
             let lasts = log_uniform(rng, lasts.0, lasts.1);
             self.schedule(at, What::Fault(Fault::Off(node)));
@@ -155,12 +155,12 @@ impl Simulation {
         }
     }
 
-    fn draw_restores(&mut self, rng: &mut StdRng, time: Duration) {
+    fn draw_restores(&mut self, rng: &mut StdRng, time: Duration, hardship: u32) {
         let below: Vec<usize> = (0..self.nodes.len())
             .filter(|at| matches!(self.roll.units[*at].code.level(), Level::Village | Level::Town))
             .collect();
         let days = time.as_secs() / DAY.as_secs();
-        let count = 2 + self.nodes.len() as u64 * days / 7_300;
+        let count = (2 + self.nodes.len() as u64 * days / 7_300) * u64::from(hardship);
         for n in 0..count {
             let node = below[rng.random_range(0..below.len())];
             let at = time.mul_f64(rng.random_range(0.1..0.7));
@@ -206,8 +206,8 @@ impl Simulation {
                 self.schedule(restored, What::Fault(Fault::Restore { node, backup, how }));
             }
             Fault::Restore { node, backup, how } => self.put_back(node, *backup, how)?,
-            Fault::Forge { tries } => self.forge(tries)?,
-            Fault::Dismiss { tries } => self.dismiss(tries)?,
+            Fault::Forge => self.forge()?,
+            Fault::Dismiss => self.dismiss()?,
         }
         Ok(())
     }
@@ -268,7 +268,7 @@ impl Simulation {
 
     /// A thief signs a second update for a place that the owner of the key writes at the same time, and
     /// brings it to the county.
-    fn forge(&mut self, tries: u32) -> Result<(), LedgerError> {
+    fn forge(&mut self) -> Result<(), LedgerError> {
         if self.is_over {
             return Ok(());
         }
@@ -289,7 +289,7 @@ impl Simulation {
         let there = self.nodes[county].ledger().logs().state(&log).copied();
         let ready = state == there && self.nodes[village].is_running() && self.nodes[county].is_running();
         let (Some(LogState::Whole(head)), true) = (state, ready) else {
-            self.after(HOUR, What::Fault(Fault::Forge { tries: tries + 1 }));
+            self.after(HOUR, What::Fault(Fault::Forge));
             return Ok(());
         };
         // The owner's, by the usual way.
@@ -300,7 +300,7 @@ impl Simulation {
         self.record(village, &mediator, log.space.clone(), None, own)?;
         let written = self.acknowledged.get(before);
         if !written.is_some_and(|written| (&written.log, written.seq) == (&log, head.seq + 1)) {
-            self.after(HOUR, What::Fault(Fault::Forge { tries: tries + 1 }));
+            self.after(HOUR, What::Fault(Fault::Forge));
             return Ok(());
         }
         let created = Document::create("case", &actor(&log.author, &log.epoch), &forged);
@@ -333,6 +333,7 @@ impl Simulation {
             log,
             seq: head.seq + 1,
             unit: village,
+            own: before,
         });
         self.changed(county);
         Ok(())
@@ -340,12 +341,12 @@ impl Simulation {
 
     /// A town dismisses a village's chair while the village has no link; what the chair signs until the
     /// village hears of it arrives afterwards.
-    fn dismiss(&mut self, tries: u32) -> Result<(), LedgerError> {
+    fn dismiss(&mut self) -> Result<(), LedgerError> {
         if self.is_over {
             return Ok(());
         }
         let busy: Vec<usize> = self.busy_villages();
-        let retry = What::Fault(Fault::Dismiss { tries: tries + 1 });
+        let retry = What::Fault(Fault::Dismiss);
         if busy.is_empty() {
             self.after(6 * HOUR, retry);
             return Ok(());
@@ -355,6 +356,11 @@ impl Simulation {
             .parent
             .expect("a village is below a town");
         let chair = self.roll.units[village].operators[1].clone();
+        if self.roll.units[village].operators.len() > 2 {
+            // Somebody was dismissed here already.
+            self.after(6 * HOUR, retry);
+            return Ok(());
+        }
         if !self.nodes[town].is_running() || !self.nodes[village].is_running() {
             self.after(6 * HOUR, retry);
             return Ok(());
