@@ -16,7 +16,7 @@ pub(super) struct Found {
     pub(super) lost_by_restore: u64,
     pub(super) ruled_out_by_fork: u64,
     pub(super) forks_found: u64,
-    /// The owner's update was on one disk alone when an old backup took its place: no fork is left.
+    /// One of two updates was on one disk alone when an old backup took its place: no fork is left.
     pub(super) forks_gone: u64,
     pub(super) documents: u64,
     pub(super) projections: u64,
@@ -126,7 +126,15 @@ impl Simulation {
                 matches!(state, Some(LogState::Forked { seq, .. }) if *seq == forged.seq)
             });
             found.forks_found += u64::from(known);
-            found.forks_gone += u64::from(!known && self.acknowledged[forged.own].lost_by_restore);
+            let is_gone = |at: &usize| self.acknowledged[*at].lost_by_restore;
+            found.forks_gone += u64::from(!known && forged.branches.iter().any(is_gone));
+        }
+        // Nobody else's log may be forked.
+        for (log, state) in self.nodes[0].ledger().logs().iter() {
+            let forged = || self.forgeries.iter().any(|forged| forged.log == *log);
+            if matches!(state, LogState::Forked { .. }) && !forged() {
+                found.differ(|| format!("a log in {} is forked, and nobody forged it", log.space));
+            }
         }
     }
 

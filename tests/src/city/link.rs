@@ -229,7 +229,9 @@ impl Simulation {
             }
             Event::Level => {
                 at.level[side] = true;
-                self.nodes[node].waits_for_level = false;
+                if side == 0 {
+                    self.nodes[node].waits_for_level = false;
+                }
             }
             Event::Repairing { .. } => {
                 at.level[side] = false;

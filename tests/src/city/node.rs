@@ -64,8 +64,11 @@ pub(super) struct Backup {
 pub(super) enum Restoring {
     /// The home is copied to another disk: the epoch marker does not fit the file it stands in.
     Copy,
-    /// The whole machine is set back: nothing on it tells.
+    /// The whole machine is set back: nothing on it tells. Its people wait until it is level with a unit
+    /// above.
     Machine,
+    /// The same, but they go on at once.
+    MachineInUse,
 }
 
 pub(super) struct Node {
@@ -92,6 +95,8 @@ pub(super) struct Node {
     pub(super) dials: bool,
     /// Set back as a whole, and not level with anybody since: its people wait.
     pub(super) waits_for_level: bool,
+    /// Set back as a whole at some time: it may write a place of a log twice.
+    pub(super) may_fork: bool,
     gate: Option<(Digest, Arc<dyn Gate>)>,
 }
 
@@ -120,6 +125,7 @@ impl Node {
             announces: false,
             dials: false,
             waits_for_level: false,
+            may_fork: false,
             gate: None,
         };
         node.open(fresh)?;
@@ -257,6 +263,7 @@ impl Node {
             self.home = new_home.to_owned();
         }
         self.waits_for_level = how == Restoring::Machine;
+        self.may_fork |= how != Restoring::Copy;
         self.open(fresh)?;
         Ok(how)
     }

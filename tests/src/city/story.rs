@@ -9,7 +9,7 @@ use std::time::Duration;
 use anjuan_node::authority::role::Role;
 use anjuan_node::kind::{Content, NextStep, Projection};
 use anjuan_node::ledger::{DocumentKey, LedgerError, RecordError, Recorded};
-use anjuan_node::unit::Level;
+use anjuan_node::unit::{Level, UnitCode};
 use anjuan_sync::{LogId, LogState, Space};
 use rand::RngExt as _;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::events;
 use super::people::Operator;
 use super::simulation::{DAY, HOUR, Simulation, What};
-use super::tally::Acknowledged;
+use super::tally::{Acknowledged, Forgery};
 
 /// Attempts that come to nothing until a case is left alone.
 const PATIENCE: u32 = 12;
@@ -517,6 +517,9 @@ impl Simulation {
         // Those in line with its space get it, but for the node itself.
         self.tally.bytes_to_get += stored.encode().len() as u64 * (depth - 1);
         self.tally.updates += 1;
+        if self.nodes[node].may_fork {
+            self.note_fork(&log, seq);
+        }
         self.acknowledged.push(Acknowledged {
             log,
             seq,
@@ -527,5 +530,28 @@ impl Simulation {
         });
         self.changed(node);
         Ok(Some(recorded))
+    }
+
+    /// A machine that was set back writes a place of a log anew. If the former update is still anywhere,
+    /// or in another backup, that is a fork.
+    fn note_fork(&mut self, log: &LogId, seq: u64) {
+        let mut before = self.acknowledged.iter();
+        let Some(former) = before.position(|one| one.seq == seq && one.log == *log) else {
+            return;
+        };
+        let branches = vec![former, self.acknowledged.len()];
+        if let Some(known) = self.forgeries.iter_mut().find(|known| known.log == *log) {
+            if seq < known.seq {
+                (known.seq, known.branches) = (seq, branches);
+            }
+            return;
+        }
+        let code = UnitCode::from_path(&log.space.unit).expect("spaces of units");
+        self.forgeries.push(Forgery {
+            log: log.clone(),
+            seq,
+            unit: self.roll.by_code[&code],
+            branches,
+        });
     }
 }

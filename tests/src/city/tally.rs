@@ -24,8 +24,8 @@ pub(super) struct Forgery {
     pub(super) seq: u64,
     /// The unit in whose space it is.
     pub(super) unit: usize,
-    /// Which of the acknowledged ones is the owner's.
-    pub(super) own: usize,
+    /// Which of the acknowledged ones they are, but for a thief's.
+    pub(super) branches: Vec<usize>,
 }
 
 /// Figures kept up as things happen.

@@ -165,10 +165,10 @@ impl Simulation {
             let node = below[rng.random_range(0..below.len())];
             let at = time.mul_f64(rng.random_range(0.1..0.7));
             let restored = at + time.mul_f64(rng.random_range(0.02..0.2));
-            let how = if n % 3 == 2 {
-                Restoring::Machine
-            } else {
-                Restoring::Copy
+            let how = match n % 4 {
+                2 => Restoring::Machine,
+                3 => Restoring::MachineInUse,
+                _ => Restoring::Copy,
             };
             self.schedule(at, What::Fault(Fault::BackUp { node, restored, how }));
         }
@@ -333,7 +333,7 @@ impl Simulation {
             log,
             seq: head.seq + 1,
             unit: village,
-            own: before,
+            branches: vec![before],
         });
         self.changed(county);
         Ok(())
