@@ -11,6 +11,7 @@ mod link;
 mod memory_files;
 mod node;
 mod people;
+mod recording;
 mod simulation;
 mod story;
 mod tally;

@@ -160,11 +160,10 @@ impl Simulation {
 
     /// Lets the next thing happen, if it does so before `end`.
     pub(super) fn step(&mut self, end: Duration) -> Result<bool, LedgerError> {
-        if !self.queue.peek().is_some_and(|Reverse(due)| due.at < end) {
+        let is_due = |Reverse(due): &Reverse<Due>| due.at < end;
+        let next = self.queue.peek().is_some_and(is_due).then(|| self.queue.pop());
+        let Some(Reverse(due)) = next.flatten() else {
             self.now = self.now.max(end);
-            return Ok(false);
-        }
-        let Some(Reverse(due)) = self.queue.pop() else {
             return Ok(false);
         };
         self.now = self.now.max(due.at);

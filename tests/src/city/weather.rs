@@ -299,7 +299,7 @@ impl Simulation {
         let before = self.acknowledged.len();
         self.record(village, &mediator, log.space.clone(), None, own)?;
         let written = self.acknowledged.get(before);
-        if !written.is_some_and(|written| (&written.log, written.seq) == (&log, head.seq + 1)) {
+        if written.is_none_or(|written| (&written.log, written.seq) != (&log, head.seq + 1)) {
             self.after(HOUR, What::Fault(Fault::Forge));
             return Ok(());
         }
