@@ -260,7 +260,7 @@ impl Ledger {
 impl Drop for Ledger {
     /// Writes the case store, so that the next start has nothing to take in again.
     fn drop(&mut self) {
-        if self.is_ahead || std::thread::panicking() {
+        if self.is_ahead || !self.cases.is_kept() || std::thread::panicking() {
             return;
         }
         if let Err(error) = self.flush() {

@@ -128,6 +128,11 @@ impl Cases {
         writing.into_iter().chain([&self.pending])
     }
 
+    /// Is anything ever written?
+    pub(super) fn is_kept(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// The value as it will be.
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
         if let Some(value) = self.on_the_way().rev().find_map(|some| some.get(table, key)) {
