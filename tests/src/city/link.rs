@@ -68,6 +68,9 @@ impl Simulation {
                 gate: node.gate()?,
                 cursor: node.cursors.get(&to).copied(),
                 limits: Limits::default(),
+                // The network is the simulator's: nobody has to wait for his turn.
+                serving: None,
+                pulling: None,
             };
             Ok(Session::new(config, role, now))
         };
@@ -243,7 +246,7 @@ impl Simulation {
                 self.tally.not_level += u64::from(why == NotLevel::NothingGained);
             }
             Event::ClockSkew { .. } => self.tally.skewed += 1,
-            Event::PeerAccepted { .. } => {}
+            Event::PeerAccepted { .. } | Event::Figures(_) => {}
         }
     }
 
