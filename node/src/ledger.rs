@@ -240,7 +240,12 @@ impl Ledger {
         }))
     }
 
-    /// Bytes of the journal, roughly: what its frames hold.
+    /// Frames taken in that are not synced to disk yet.
+    pub fn unsynced(&self) -> u64 {
+        self.next.saturating_sub(self.journal.end())
+    }
+
+    /// How many frames of the journal are durable.
     pub fn journal_end(&self) -> u64 {
         self.journal.end()
     }
