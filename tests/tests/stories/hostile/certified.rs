@@ -282,6 +282,15 @@ fn answers(message: Message, records: &[Record]) -> Vec<Message> {
             let listings = Few::new(asks.as_slice().iter().map(one).collect());
             vec![Message::Listed { id, listings }]
         }
+        Message::Lacking { id, places, .. } => vec![
+            Message::Lacked {
+                id,
+                answered: u32::try_from(places.as_slice().len()).expect("few"),
+                unclear: Few::new(Vec::new()),
+                records: u32::try_from(records.len()).expect("few"),
+            },
+            page(id),
+        ],
         Message::Logs { id, .. } | Message::Fetch { id, .. } => vec![page(id)],
         _ => vec![],
     }
