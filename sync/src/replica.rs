@@ -6,7 +6,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::hash::Digest;
+use crate::hash::{Digest, Domain};
 use crate::id::{AuthorKey, ItemId, LogEpoch, StoreEpoch, UpdateId};
 use crate::log::{LogId, LogState};
 use crate::path::{Path, Reach, Scope};
@@ -112,6 +112,8 @@ pub enum BlobKind {
     Sealed,
 }
 
+const TOGETHER: Domain = Domain::new("anjuan/scope-digest/1");
+
 /// The root digests of the four trees within one scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(array)]
@@ -139,6 +141,13 @@ impl Roots {
             Tree::Down => self.down,
             Tree::Sealed => self.sealed,
         }
+    }
+
+    /// One digest for all four: equal exactly where all of them are.
+    pub fn together(&self) -> Digest {
+        let roots = Tree::ALL.map(|tree| self.of(tree));
+        let parts: Vec<&[u8]> = roots.iter().map(|digest| &digest.as_bytes()[..]).collect();
+        TOGETHER.hash(&parts)
     }
 
     /// The trees whose roots differ, in the order in which they are levelled.

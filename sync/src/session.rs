@@ -188,7 +188,7 @@ impl Session {
             }
             figures.peer_is_level = open.levels.peer_has_taken_all();
             figures.peer_has = open.levels.peer_has();
-            figures.said = open.levels.said().map(|said| said.roots);
+            figures.said = open.levels.said().map(|said| said.roots.together());
         }
         figures
     }

@@ -322,11 +322,11 @@ fn note(network: &NetworkHandle, service: &Service, (peer, epoch): (NodeKey, Sto
         Event::Figures(figures) => {
             tracing::debug!(peer = %peer.short(), ?figures, "so far");
             network.table().figures(peer, figures);
-            if let Some(position) = figures.peer_has {
-                if let Some(mark) = service.marks().get_mut(Who::Node(peer)) {
-                    mark.has = Some(Cursor { epoch, position });
-                    mark.heard = service.now();
-                }
+            if let Some(position) = figures.peer_has
+                && let Some(mark) = service.marks().get_mut(Who::Node(peer))
+            {
+                mark.has = Some(Cursor { epoch, position });
+                mark.heard = service.now();
             }
         }
         Event::Level => network.table().level(peer, true),

@@ -1,6 +1,6 @@
 //! What this node is, and how it does.
 
-use anjuan_sync::replica::{Replica, Tree};
+use anjuan_sync::replica::Replica;
 use anjuan_sync::{LogState, Reach, Scope, Timestamp};
 
 use super::call::{Handle, Progress, Status};
@@ -29,10 +29,7 @@ impl Service {
         let status = ledger
             .status(scope)
             .map_err(|error| ServiceError::new(ErrorKind::Damaged, Text::same(error.to_string())))?;
-        const ROOTS: anjuan_sync::hash::Domain = anjuan_sync::hash::Domain::new("anjuan/scope-digest/1");
-        let roots: Vec<_> = Tree::ALL.iter().map(|tree| status.roots.of(*tree)).collect();
-        let parts: Vec<&[u8]> = roots.iter().map(|digest| &digest.as_bytes()[..]).collect();
-        Ok(ROOTS.hash(&parts).to_string())
+        Ok(status.roots.together().to_string())
     }
 
     fn figures(&self) -> Result<view::StoreFigures, ServiceError> {

@@ -23,8 +23,10 @@ use crate::unit::divisions::Divisions;
 const LOOK: Duration = Duration::from_millis(50);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-/// Counting documents takes at most this share of the time, however often it is asked for.
-const TALLY_SHARE: u32 = 20;
+/// Counting that takes longer takes at most a hundredth of the time, however often it is asked for: it opens
+/// every document, and the unit's own work waits for some of that.
+const SHORT_COUNT: Duration = Duration::from_millis(50);
+const COUNT_SHARE: u32 = 100;
 
 /// What the documents come to, counted one by one.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +50,7 @@ impl Service {
         let known = super::lock(&self.0.tally).clone();
         if let Some(known) = known
             && let Some((at, took)) = known.counted
-            && (known.position == position || at.elapsed() < took * TALLY_SHARE)
+            && (known.position == position || (took > SHORT_COUNT && at.elapsed() < took * COUNT_SHARE))
         {
             return Ok(known);
         }
@@ -230,7 +232,7 @@ impl Service {
             .status(shared)
             .map_err(|error| words::replica(&error))?;
         // What was recorded a moment ago may not have been told yet.
-        Ok(row.figures.said == Some(status.roots))
+        Ok(row.figures.said == Some(status.roots.together()))
     }
 
     fn wanted(&self, peer: Option<&str>) -> Result<Vec<Row>, ServiceError> {

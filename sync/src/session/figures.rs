@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::replica::{Position, Roots};
+use crate::hash::Digest;
+use crate::replica::Position;
 
 /// How much of what the peer holds is still to be taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -44,8 +45,8 @@ pub struct Figures {
     pub peer_is_level: bool,
     /// Up to where in this store's order the peer has taken everything that both hold, as far as it said.
     pub peer_has: Option<Position>,
-    /// The digests that the peer was told last.
-    pub said: Option<Roots>,
+    /// What the peer was told last of the digests here ([`crate::replica::Roots::together`]).
+    pub said: Option<Digest>,
     /// When the last frame came, by the clock that the session is handed.
     pub last_frame: Duration,
 }

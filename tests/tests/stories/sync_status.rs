@@ -92,7 +92,21 @@ fn what_is_lacking_is_told_and_syncing_at_once_makes_it_level() {
     let message = village.message(MEDIATOR, &case, "村里:收到");
     village.answer(&["sync", "now", "--wait", "60"]);
     assert!(town.counted(&case).contains(&message));
-    until_level(town);
+    let (peer, _) = until_level(town);
+    // What the village said on the link is known to a bundle too.
+    for (name, peer) in [
+        ("by-unit", VILLAGE),
+        ("by-peer", peer["peer_id"].as_str().expect("an id")),
+    ] {
+        let file = family.folder().join(name);
+        let file = file.to_str().expect("a path in UTF-8");
+        let written = town.answer(&["bundle", "export", "--since", peer, "--out", file]);
+        assert_eq!(
+            (&written["records"], &written["peer"]["code"]),
+            (&0.into(), &VILLAGE.into()),
+            "{written}"
+        );
+    }
 
     let stopped = Anjuan::at(family.folder().join("none"));
     assert_eq!(stopped.refusal(&["sync", "status"]).kind, "not-found");
