@@ -160,6 +160,15 @@ fn samples() -> Vec<Message> {
         },
         Message::Introduce,
         Message::Busy { id: 11, millis: 3000 },
+        Message::Ask {
+            id: 12,
+            topic: 1,
+            body: vec![5, 6],
+        },
+        Message::Answer {
+            id: 12,
+            body: vec![7],
+        },
     ]
 }
 
