@@ -9,11 +9,6 @@ use crate::output::Ink;
 
 impl View for Diagnosis {
     fn lay_out(&self, page: &mut Page<'_>) {
-        if self.findings.is_empty() {
-            let well = page.say(&text!("一切正常", "nothing to tell"));
-            page.line(&[toned(well, Ink::Good)]);
-            return;
-        }
         for finding in &self.findings {
             let (mark, ink) = match finding.urgency {
                 Urgency::Act => (text!("需要处理", "to be done"), Ink::Bad),
@@ -34,7 +29,7 @@ impl View for Diagnosis {
             }
         }
         if self.well {
-            let well = page.say(&text!("无需处理", "nothing has to be done"));
+            let well = page.say(&text!("没有需要处理的事项", "nothing has to be done"));
             page.line(&[toned(well, Ink::Good)]);
         }
     }

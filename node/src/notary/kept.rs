@@ -123,7 +123,10 @@ impl Own {
             self.recent.push_back(checkpoint.alone());
             self.recent.len() - 1
         });
-        self.recent[at].add(line)?;
+        if self.recent[at].add(line).is_err() {
+            // As many as a note holds have cosigned it.
+            return Ok(());
+        }
         let one = self.recent[at].clone();
         let size = one.head().size;
         if let Some(before) = &self.cosigned {
@@ -157,6 +160,12 @@ impl Own {
             self.write(&dir.join(format!("{epoch}.note")), newest)?;
             self.former.retain(|(one, _)| one.origin().epoch() != epoch);
             self.former.push((newest.clone(), cosigned));
+        }
+        if self.damaged {
+            let (from, to) = (self.dir.join("newest.note"), dir.join("damaged"));
+            self.files
+                .rename(&from, &to)
+                .map_err(failed("put aside", &from))?;
         }
         for name in ["newest.note", "cosigned.note"] {
             let path = self.dir.join(name);

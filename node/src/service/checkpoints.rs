@@ -8,6 +8,7 @@ use ed25519_dalek::VerifyingKey;
 
 use super::{ErrorKind, Service, ServiceError, fresh_epoch, instant, lock, unit_view, view};
 use crate::evidence::checkpoint::VerifiedCheckpoint;
+use crate::evidence::merkle::MerkleError;
 use crate::evidence::name::NodeName;
 use crate::evidence::witness::{Conflict, Evidence};
 use crate::files::Disk;
@@ -83,6 +84,7 @@ fn set_back() -> Text {
 impl From<NotaryError> for ServiceError {
     fn from(error: NotaryError) -> Self {
         let kind = match &error {
+            NotaryError::Merkle(MerkleError::Newer { .. }) => ErrorKind::Damaged,
             NotaryError::Io { .. } | NotaryError::Merkle(_) => ErrorKind::Storage,
             NotaryError::Checkpoint(_) | NotaryError::Note(_) => ErrorKind::Internal,
             NotaryError::SetBack { .. }

@@ -92,8 +92,8 @@ impl Service {
                         "the epoch {epoch} of the log has ended; its last checkpoint was of {size} records"
                     ),
                     Text::new(
-                        "目录被复制或移动过,或有日志分叉;签署过的内容都还在,没有丢失",
-                        "the home was copied or moved, or one of its logs was forked; all that was signed is here still",
+                        "目录被复制、移动或恢复过,或有日志分叉;签署过的内容都在,没有丢失",
+                        "the home was copied, moved or restored, or one of its logs was forked; all that was signed is here, nothing is lost",
                     ),
                     nothing_to_do(),
                 )

@@ -9,3 +9,4 @@ mod guide;
 mod hostile;
 mod one_home;
 mod particulars;
+mod witnesses;
