@@ -2,6 +2,7 @@
 
 mod bundle;
 mod demo;
+mod doctor;
 mod document;
 mod init;
 mod invite;
@@ -69,6 +70,9 @@ pub enum Command {
     /// Checks the store.
     #[command(about = bi!("核验本节点全部签名、日志和文档", "check every signature, log and document of this store"))]
     Verify(verify::Verify),
+    /// What happened that somebody should know.
+    #[command(about = bi!("诊断:恢复、分叉、矛盾的检查点、时钟,以及该怎么办", "explain restores, forks, contradictions and clocks, and what to do"))]
+    Doctor(doctor::Doctor),
     /// The main job on four nodes.
     #[command(about = bi!("演示:村、镇、县、市四级节点", "a demonstration on four nodes: village, town, county, city"))]
     Demo(demo::Demo),
@@ -92,6 +96,7 @@ impl Command {
             Self::Register(command) => command.run(app),
             Self::Todo(command) => command.run(app),
             Self::Verify(command) => command.run(app),
+            Self::Doctor(command) => command.run(app),
             Self::Demo(command) => command.run(app),
         }
     }

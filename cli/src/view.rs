@@ -1,6 +1,7 @@
 //! Answers laid out for people.
 
 mod bundle;
+mod diagnosis;
 mod document;
 mod flow;
 mod history;

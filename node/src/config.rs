@@ -21,6 +21,10 @@ pub struct Config {
     /// Addresses of the nodes to stay connected to: parents first, each ending in `/p2p/<peer id>`.
     #[serde(default)]
     pub peers: Vec<String>,
+    /// Addresses of nodes that witness this one's journal with each checkpoint, besides those above it, which
+    /// do so in any case.
+    #[serde(default)]
+    pub witnesses: Vec<String>,
     /// Look for nodes of the same network on the local network.
     #[serde(default)]
     pub mdns: bool,
@@ -62,6 +66,7 @@ impl Config {
             unit,
             listen: default_listen(),
             peers: Vec::new(),
+            witnesses: Vec::new(),
             mdns: false,
             cache_mib: default_cache(),
         }

@@ -8,6 +8,7 @@
 //! waits for the [`Durable`] that a change returns after letting the lock go.
 
 mod admission;
+mod bracket;
 mod cases;
 mod commit;
 mod document_state;
@@ -29,10 +30,11 @@ use std::sync::Arc;
 
 use anjuan_sync::digest::Digests;
 use anjuan_sync::replica::{LogTable, Waiting};
-use anjuan_sync::{NetworkId, Scope, SignedUpdate};
+use anjuan_sync::{LogEpoch, NetworkId, Scope, SignedUpdate};
 use lru::LruCache;
 use minicbor::{Decode, Encode};
 
+use self::bracket::Brackets;
 use self::cases::Cases;
 pub use self::commit::{Draft, RecordError, Recorded};
 use self::document_state::DocumentState;
@@ -43,7 +45,7 @@ use self::order::Order;
 pub use self::query::{Merged, Told};
 pub use self::verify::{Fault, Verification, Verifier};
 use crate::authority::credentials::Credentials;
-use crate::epoch::Epochs;
+use crate::epoch::{self, Epochs};
 use crate::journal::{AppendError, Journal, Kind, OpenError, ReadError, Stopped, Ticket};
 use crate::kind::Projection;
 use crate::particulars::{Keystore, KeystoreError};
@@ -170,6 +172,7 @@ pub struct Ledger {
     counts: Counts,
     /// Something in memory was not taken by the journal.
     is_ahead: bool,
+    brackets: Brackets,
     /// A log of this epoch came from a peer with more in it than this store has: the store is old.
     epoch_is_old: bool,
 }
@@ -254,6 +257,18 @@ impl Ledger {
     #[cfg(test)]
     pub(crate) fn fail_store(&self) {
         self.cases.fail();
+    }
+
+    /// The journal, to be read beside the ledger.
+    pub fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&self.journal)
+    }
+
+    /// Opens a new epoch: this store contradicts what was signed or sent in the one so far.
+    pub fn begin_epoch(&mut self, fresh: LogEpoch) -> Result<(), LedgerError> {
+        self.epochs = epoch::renew(&self.home, &self.epochs, fresh)?;
+        self.epoch_is_old = false;
+        Ok(())
     }
 
     /// Why nothing is acknowledged at present.

@@ -17,6 +17,7 @@ pub mod kind;
 pub mod ledger;
 pub mod lock;
 pub mod network;
+pub mod notary;
 pub mod particulars;
 pub mod register;
 pub mod running;

@@ -6,9 +6,10 @@ mod joining;
 mod table;
 #[cfg(test)]
 mod tests;
+mod witnessing;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,8 @@ use libp2p::Multiaddr;
 use rand::{RngExt as _, rng};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, block_in_place};
-use tokio::time::interval;
+use tokio::task::{JoinSet, block_in_place, spawn_blocking};
+use tokio::time::{interval, sleep};
 
 pub(crate) use self::driver::read_durable;
 pub(crate) use self::joining::{ask_to_join, parent_address, read_answer};
@@ -46,6 +47,10 @@ struct Shared {
     runtime: Handle,
     /// Counts changes of the ledger; every session watches it.
     changes: watch::Sender<u64>,
+    /// Counts checkpoints signed; every session that has its peer witness them watches it.
+    signed: watch::Sender<u64>,
+    /// Nodes named as witnesses.
+    witnesses: BTreeSet<NodeKey>,
     table: Mutex<Table>,
     cursors: Mutex<BTreeMap<NodeKey, Cursor>>,
     /// The clock of all sessions.
@@ -66,6 +71,11 @@ impl NetworkHandle {
     /// Tells every session that the ledger has something new.
     pub(crate) fn announce(&self) {
         self.0.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Tells every session that there is a new checkpoint, or something to report.
+    fn signed(&self) {
+        self.0.signed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Keeps a connection to a peer from now on.
@@ -150,6 +160,8 @@ pub struct Settings {
     pub listen: Vec<String>,
     /// Peers to keep a connection to.
     pub peers: Vec<String>,
+    /// Peers to keep a connection to, and to be asked as witnesses with each checkpoint.
+    pub witnesses: Vec<String>,
     /// Look for peers on the local network.
     pub mdns: bool,
 }
@@ -203,18 +215,21 @@ impl Network {
                 })
             })
             .collect::<Result<Vec<Multiaddr>, _>>()?;
-        let peers = settings
-            .peers
-            .iter()
-            .map(|text| {
+        let parse = |texts: &[String]| {
+            let parsed = texts.iter().map(|text| {
                 text.parse::<PeerAddr>().map_err(|error| {
                     usage(
                         format!("不是节点地址:{text}"),
                         format!("not the address of a node: {text}: {error}"),
                     )
                 })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+            });
+            parsed.collect::<Result<Vec<_>, _>>()
+        };
+        let mut peers = parse(&settings.peers)?;
+        let named = parse(&settings.witnesses)?;
+        let witnesses = named.iter().map(PeerAddr::key).collect();
+        peers.extend(named);
         let config = Config {
             key: service.node_key().signing_key().clone(),
             listen,
@@ -235,6 +250,8 @@ impl Network {
             endpoint,
             runtime: Handle::current(),
             changes: watch::Sender::new(0),
+            signed: watch::Sender::new(0),
+            witnesses,
             table: Mutex::new(Table::new(service.unit().path())),
             cursors: Mutex::new(cursors),
             started: Instant::now(),
@@ -247,6 +264,40 @@ impl Network {
             events,
             saved: Vec::new(),
         })
+    }
+
+    /// Signs a checkpoint whenever the ledger has changed, at most one a second, until `stop` resolves.
+    pub(crate) fn sign_checkpoints<T: Future<Output = ()>>(
+        &self,
+        service: Service,
+        stop: T,
+    ) -> impl Future<Output = ()> + use<T> {
+        let handle = self.handle.clone();
+        async move {
+            tokio::pin!(stop);
+            let mut changes = handle.0.changes.subscribe();
+            let mut told = String::new();
+            loop {
+                changes.borrow_and_update();
+                let signing = service.clone();
+                match spawn_blocking(move || signing.sign_checkpoint()).await {
+                    Ok(Ok(true)) => handle.signed(),
+                    Ok(Err(error)) if error.to_string() != told => {
+                        told = error.to_string();
+                        tracing::warn!(%error, "no checkpoint can be signed");
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+                tokio::select! {
+                    () = &mut stop => break,
+                    () = sleep(witnessing::OFTEN) => {}
+                }
+                tokio::select! {
+                    () = &mut stop => break,
+                    changed = changes.changed() => if changed.is_err() { break },
+                }
+            }
+        }
     }
 
     /// Serves links and requests until `stop` resolves, then closes everything; the ports are free after.

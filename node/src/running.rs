@@ -30,7 +30,9 @@ impl Node {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
         let network = Network::start(&service, &settings).await?;
-        let mut tasks = vec![tokio::spawn(network.run(service.clone(), wait(stopped.clone())))];
+        let signing = network.sign_checkpoints(service.clone(), wait(stopped.clone()));
+        let mut tasks = vec![tokio::spawn(signing)];
+        tasks.push(tokio::spawn(network.run(service.clone(), wait(stopped.clone()))));
         if api {
             let folder = service.home().folder().to_owned();
             let listening = Listening::open(&folder, 0).await?;
@@ -97,6 +99,7 @@ pub fn serve(
             serve.listen
         },
         peers,
+        witnesses: config.witnesses,
         mdns: config.mdns || serve.mdns,
     };
     runtime()?.block_on(async {

@@ -4,7 +4,9 @@
 mod advice;
 mod bundle;
 pub mod call;
+mod checkpoints;
 mod delivered;
+mod doctor;
 mod documents;
 pub mod enrolment;
 pub mod error;
@@ -33,6 +35,7 @@ use anjuan_sync::{LogEpoch, Timestamp};
 use rand::{RngExt as _, rng};
 
 pub use call::{Call, Handle, HandleAll, Progress};
+pub(crate) use checkpoints::Answered;
 pub use error::{ErrorKind, ServiceError};
 
 use self::marks::Marks;
@@ -44,6 +47,7 @@ use crate::home::Home;
 use crate::keys::{KdfCost, KeyStore, NodeKey};
 use crate::ledger::{Ledger, Opening};
 use crate::network::NetworkHandle;
+use crate::notary::Notary;
 use crate::text::Text;
 use crate::unit::UnitCode;
 use crate::unit::divisions::Divisions;
@@ -87,6 +91,8 @@ struct Inner {
     home: Mutex<Home>,
     unit: UnitCode,
     ledger: Mutex<Ledger>,
+    /// Its lock is taken before the ledger's by whoever needs both.
+    notary: Mutex<Notary>,
     keys: KeyStore,
     node: NodeKey,
     sessions: Mutex<Sessions>,
@@ -130,6 +136,8 @@ impl Service {
             durable.wait()?;
             home.remove("chain")?;
         }
+        let mut notes = report.notes;
+        let notary = checkpoints::open(folder, &unit, &node, &mut ledger, &mut notes)?;
         Ok(Self(Arc::new(Inner {
             tickets: Mutex::new(home.tickets()?),
             marks: Mutex::new(
@@ -140,11 +148,12 @@ impl Service {
             home: Mutex::new(home),
             unit,
             ledger: Mutex::new(ledger),
+            notary: Mutex::new(notary),
             keys,
             node,
             sessions: Mutex::new(Sessions::default()),
             network: OnceLock::new(),
-            notes: report.notes,
+            notes,
             clock: options.clock,
         })))
     }

@@ -5,7 +5,7 @@
 //! shared and nothing is locked while it waits.
 
 use std::collections::VecDeque;
-use std::future::{Future, pending};
+use std::future::{Future, pending, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,25 @@ pub trait Store: Send + Sync + 'static {
 
     /// The time.
     fn now(&self) -> Now;
+
+    /// Waits until there is something to ask the peer beside the replica: a topic, and at most
+    /// [`crate::session::message::MAX_BODY`] bytes that mean nothing here. Called anew once the answer was
+    /// taken in.
+    fn question(&self) -> impl Future<Output = (u16, Vec<u8>)> + Send {
+        pending()
+    }
+
+    /// Answers such a question of the peer's, as long at the most.
+    fn answer(&self, topic: u16, question: Vec<u8>) -> impl Future<Output = Vec<u8>> + Send {
+        drop((topic, question));
+        ready(Vec::new())
+    }
+
+    /// Takes in the peer's answer to the last question.
+    fn answered(&self, answer: Vec<u8>) -> impl Future<Output = ()> + Send {
+        drop(answer);
+        ready(())
+    }
 }
 
 /// How the connection with a peer ended.
@@ -56,6 +75,9 @@ pub enum Ended {
 }
 
 type Delivery = Pin<Box<dyn Future<Output = (Token, Result<Summary, String>)> + Send>>;
+
+/// What becomes an input, or nothing, once it is done.
+type Asking = Pin<Box<dyn Future<Output = Option<Input>> + Send>>;
 
 /// Drives `session` over `link` until either ends, or `stop` becomes true or is dropped; `watch` is told
 /// what happens. The link is accepted when the session lets the peer in.
@@ -78,6 +100,9 @@ pub async fn run_link<S: Store>(
         store,
         waiting: VecDeque::new(),
         delivery: None,
+        asking: None,
+        answering: None,
+        is_asked: false,
     };
     let ended = pump.run(rng, &mut stop, &mut watch).await;
     if let Some(delivery) = pump.delivery.take() {
@@ -113,6 +138,12 @@ struct Pump<S> {
     /// Deliveries that wait for the one before.
     waiting: VecDeque<(Token, Vec<Record>)>,
     delivery: Option<Delivery>,
+    /// A question of ours that is not ready, or the taking in of its answer.
+    asking: Option<Asking>,
+    /// An answer of ours that is not ready.
+    answering: Option<Asking>,
+    /// A question of ours is with the peer.
+    is_asked: bool,
 }
 
 impl<S: Store> Pump<S> {
@@ -149,6 +180,15 @@ impl<S: Store> Pump<S> {
                     self.delivery = None;
                     Some(Input::Delivered { token, result })
                 }
+                asked = running(&mut self.asking) => {
+                    self.asking = None;
+                    self.is_asked = asked.is_some();
+                    asked
+                }
+                answer = running(&mut self.answering) => {
+                    self.answering = None;
+                    answer
+                }
                 Ok(()) = changes.changed() => Some(Input::LocalChange),
                 _ = stop.wait_for(|stop| *stop) => Some(Input::Close),
                 () = tick(until_tick) => Some(Input::Tick),
@@ -174,6 +214,20 @@ impl<S: Store> Pump<S> {
             match self.session.poll_output() {
                 Output::Send(frame) => self.writer.push(&frame)?,
                 Output::Deliver { token, records } => self.waiting.push_back((token, records)),
+                Output::Asked { topic, body } => {
+                    let store = Arc::clone(&self.store);
+                    self.answering = Some(Box::pin(async move {
+                        Some(Input::Answer(store.answer(topic, body).await))
+                    }));
+                }
+                Output::Answered(body) => {
+                    let store = Arc::clone(&self.store);
+                    self.is_asked = false;
+                    self.asking = Some(Box::pin(async move {
+                        store.answered(body).await;
+                        None
+                    }));
+                }
                 Output::Event(event) => {
                     if let Event::PeerAccepted { .. } = event {
                         self.reader.control().accept();
@@ -188,6 +242,13 @@ impl<S: Store> Pump<S> {
                 }
             }
         }
+        if self.asking.is_none() && !self.is_asked && self.reader.control().is_accepted() {
+            let store = Arc::clone(&self.store);
+            self.asking = Some(Box::pin(async move {
+                let (topic, body) = store.question().await;
+                Some(Input::Ask { topic, body })
+            }));
+        }
         if self.delivery.is_none()
             && let Some((token, records)) = self.waiting.pop_front()
         {
@@ -198,9 +259,9 @@ impl<S: Store> Pump<S> {
     }
 }
 
-async fn running(delivery: &mut Option<Delivery>) -> (Token, Result<Summary, String>) {
-    match delivery {
-        Some(delivery) => delivery.await,
+async fn running<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
         None => pending().await,
     }
 }

@@ -18,6 +18,7 @@ use crate::id::StoreEpoch;
 use crate::path::Scope;
 use crate::replica::{Cursor, Replica, ReplicaError, Tree};
 
+mod asks;
 mod bounded;
 mod error;
 mod figures;
@@ -40,6 +41,7 @@ pub use limits::Limits;
 pub use short::{Short, ShortHead};
 pub use turns::Turns;
 
+use asks::Asks;
 use level::{Here, Levels, Step};
 use limits::Bucket;
 use message::{Hello, MAX_CERTIFICATE, MAX_HELLO_FRAME, Message, PROTOCOL_VERSION};
@@ -62,7 +64,9 @@ const FIGURES_EVERY: Duration = Duration::from_secs(1);
 /// 5. [`Input::Tick`] at the time of the last [`Output::WaitUntil`].
 /// 6. Write down the last [`Event::Cursor`] for this peer and hand it to the next session as
 ///    [`Config::cursor`]. It never runs ahead of what is durable.
-/// 7. After [`Output::Close`] write the frames that came before it, and close the connection. Losing the
+/// 7. [`Input::Ask`] whenever there is something to ask beside the replica, once the peer was accepted and the
+///    last question was answered ([`Output::Answered`]). Answer [`Output::Asked`] with [`Input::Answer`].
+/// 8. After [`Output::Close`] write the frames that came before it, and close the connection. Losing the
 ///    connection needs no input: drop the session.
 ///
 /// The replica handed to `handle` must not change within the call; a panic on anything a peer sends is a
@@ -107,6 +111,7 @@ struct Open {
     puller: Puller,
     levels: Levels,
     accepted: Duration,
+    asks: Asks,
 }
 
 impl Session {
@@ -231,6 +236,20 @@ impl Session {
             }
             // What changed, and what is to be done about it, is seen below.
             Input::LocalChange => Ok(()),
+            Input::Ask { topic, body } => {
+                if let Phase::Open(open) = &mut self.phase {
+                    open.asks.ask(topic, body);
+                }
+                Ok(())
+            }
+            Input::Answer(body) => {
+                if let Phase::Open(open) = &mut self.phase
+                    && let Some(answer) = open.asks.answer(body)
+                {
+                    self.send(&answer, true);
+                }
+                Ok(())
+            }
             Input::Tick => self.check_time(now.elapsed),
             Input::Close => Err(CloseReason::Local),
         }
@@ -243,7 +262,10 @@ impl Session {
             Phase::Open(open) if open.levels.theirs().is_none() && now >= open.accepted + patience => {
                 Err(Late::State.into())
             }
-            Phase::Open(open) => Ok(open.puller.check_time(self.last_frame, now)?),
+            Phase::Open(open) => {
+                open.asks.check_time(now, self.config.limits.answer)?;
+                Ok(open.puller.check_time(self.last_frame, now)?)
+            }
             Phase::Unknown | Phase::Closed => Ok(()),
         }
     }
@@ -258,7 +280,8 @@ impl Session {
                 let answer = open.puller.deadline(self.last_frame);
                 let level = open.levels.wake();
                 let turn = open.puller.paused();
-                [first_state, answer, level, turn]
+                let asked = open.asks.deadline(self.config.limits.answer);
+                [first_state, answer, level, turn, asked]
                     .into_iter()
                     .flatten()
                     .min()
@@ -327,6 +350,11 @@ impl Session {
         if message.answered().is_some() {
             return open.puller.answer(message, replica, now.elapsed);
         }
+        if let Message::Answer { id, body } = message {
+            let answered = open.asks.answered(id, body)?;
+            self.control.push_back(answered);
+            return Ok(());
+        }
         if !self.bucket.take(now.elapsed) {
             return Err(Violation::TooFast.into());
         }
@@ -342,6 +370,11 @@ impl Session {
                 Ok(())
             }
             Message::Bye { code } => Err(CloseReason::Bye(code)),
+            Message::Ask { id, topic, body } => {
+                let asked = open.asks.asked(id, topic, body)?;
+                self.control.push_back(asked);
+                Ok(())
+            }
             Message::State(state) => {
                 if let Some(turns) = &self.config.serving
                     && !state.pulling
@@ -449,6 +482,7 @@ impl Session {
             shared,
             peer_epoch: hello.epoch,
             accepted: now.elapsed,
+            asks: Asks::default(),
         }));
         Ok(())
     }
@@ -503,6 +537,10 @@ impl Session {
         if let Some(position) = open.levels.take_new_cursor() {
             let epoch = open.peer_epoch;
             events.push(Event::Cursor(Cursor { epoch, position }));
+        }
+        // Whoever has said where it stands listens.
+        if open.levels.theirs().is_some() {
+            messages.extend(open.asks.next(now));
         }
         for message in messages {
             self.send(&message, false);

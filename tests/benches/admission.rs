@@ -11,25 +11,36 @@
 //! **Durable commits**: 16 threads record a message through `Ledger::record`, wait until it is durable, and
 //! record the next. Against 16 threads that append as many bytes to a file and wait for `fdatasync`:
 //! *each* for itself, and *grouped*, as [`anjuan_tests::disk`] says. Aim: 0.8 of the better one.
+//!
+//! **Checkpoints and witnesses**: the same commits, alone, and while each second a checkpoint is signed and
+//! two witnesses, whose work is done on this machine as well, check and cosign it. Aim: at most 10 % slower.
 
 use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
 use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anjuan_node::authority::certificate::CertificateKind;
 use anjuan_node::document::{Document, Expected, actor, change_hash};
+use anjuan_node::evidence::merkle::TreeHead;
+use anjuan_node::evidence::name::NodeName;
+use anjuan_node::evidence::witness::{Outcome, Witness};
+use anjuan_node::files::Disk;
 use anjuan_node::ledger::{DocumentKey, Draft, Ledger, check};
+use anjuan_node::notary::Notary;
 use anjuan_sync::replica::Record;
+use anjuan_sync::update::MAX_BRACKET;
 use anjuan_sync::{LogEpoch, SignedUpdate, Space};
 use anjuan_tests::disk::{commits_per_second, median, raw_each, raw_grouped};
 use anjuan_tests::world::{
     NOW, Writer, certify, content, credential, key, message, open, public, registered, root, take,
 };
 use automerge::{Automerge, Change};
+use ed25519_dalek::SigningKey;
 
 const VILLAGE: &str = "450902001001";
 const LENGTH: u64 = 20;
@@ -40,11 +51,14 @@ const OPEN: usize = 64;
 const BATCH: usize = 256;
 const SYNCED: usize = 1_000;
 const TURN: Duration = Duration::from_millis(600);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Size of a run.
 struct Size {
     cases: u64,
     turns: usize,
+    /// Of a turn with checkpoints.
+    seconds: u32,
 }
 
 fn space() -> Space {
@@ -281,10 +295,13 @@ type Open = Mutex<(Option<DocumentKey>, u64)>;
 
 fn recorded(home: &Path) -> f64 {
     let (ledger, writer) = ledger(home);
-    let ledger = Mutex::new(ledger);
+    recorded_in(&Mutex::new(ledger), &writer, TURN)
+}
+
+fn recorded_in(ledger: &Mutex<Ledger>, writer: &Writer, turn: Duration) -> f64 {
     let open: Vec<Open> = (0..THREADS).map(|_| Open::default()).collect();
     let fresh = LogEpoch::from_bytes([3; 16]);
-    commits_per_second(THREADS, TURN, |thread| {
+    commits_per_second(THREADS, turn, |thread| {
         let mut mine = open[thread].lock().expect("its own");
         if mine.1 == LENGTH {
             *mine = (None, 0);
@@ -314,6 +331,116 @@ fn recorded(home: &Path) -> f64 {
         durable.wait().expect("durable");
         *mine = (Some(recorded.document), mine.1 + 1);
     })
+}
+
+/// A node with its notary, and two that cosign what it signs.
+struct Witnessed {
+    notary: Notary,
+    name: NodeName,
+    witnesses: Vec<(NodeName, SigningKey, Witness)>,
+    last: TreeHead,
+}
+
+impl Witnessed {
+    fn new(home: &Path, ledger: &Ledger) -> Self {
+        let named = |who: &str, unit: &str| {
+            let key = key(who);
+            let unit = unit.parse().expect("a unit code");
+            (NodeName::new(ledger.network(), unit, &key.verifying_key()), key)
+        };
+        let (name, own) = named("node", VILLAGE);
+        let notary = Notary::open(
+            Arc::new(Disk),
+            &home.join("evidence"),
+            name.clone(),
+            own.verifying_key(),
+            ledger.journal(),
+        );
+        let witnesses = [("town", "450902001"), ("county", "450902")].map(|(who, unit)| {
+            let (name, key) = named(who, unit);
+            let witness = Witness::open(Arc::new(Disk), &home.join(who)).expect("opened");
+            (name, key, witness)
+        });
+        Self {
+            notary: notary.expect("opened"),
+            name,
+            witnesses: witnesses.into(),
+            last: TreeHead::empty(),
+        }
+    }
+
+    /// Signs what is synced by now, and has it cosigned by both.
+    fn checkpoint(&mut self) {
+        let epoch = LogEpoch::from_bytes([9; 16]);
+        if !self.notary.sign(epoch, &key("node")).expect("signed") {
+            return;
+        }
+        let newest = self.notary.newest().expect("just signed").clone();
+        assert_eq!(newest.origin().node(), &self.name);
+        let head = *newest.head();
+        let proof = self.notary.log().prove_consistency(self.last.size, head.size);
+        let proof = proof.expect("proven");
+        for (name, key, witness) in &mut self.witnesses {
+            let outcome = witness.cosign(&newest, self.last.size, &proof, NOW, name, key);
+            assert!(matches!(outcome, Ok(Outcome::Cosigned(_))), "{outcome:?}");
+        }
+        self.last = head;
+    }
+}
+
+/// Commits a second while a checkpoint is signed and cosigned each second; and how many were covered.
+fn witnessed(home: &Path, turn: Duration) -> (f64, u64) {
+    let (mut ledger, writer) = ledger(home);
+    let mut witnessed = Witnessed::new(home, &ledger);
+    // As long as headers can carry: what is named once an hour.
+    ledger.set_bracket(Some(&[b'x'; MAX_BRACKET]));
+    let ledger = Mutex::new(ledger);
+    let stop = AtomicBool::new(false);
+    let commits = std::thread::scope(|scope| {
+        let signing = scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                witnessed.checkpoint();
+                std::thread::park_timeout(SECOND);
+            }
+            witnessed.checkpoint();
+        });
+        let commits = recorded_in(&ledger, &writer, turn);
+        stop.store(true, Ordering::Relaxed);
+        signing.thread().unpark();
+        signing.join().expect("it signs");
+        commits
+    });
+    assert_eq!(
+        witnessed.last.size,
+        ledger.lock().expect("not poisoned").journal_end(),
+        "everything is covered"
+    );
+    (commits, witnessed.last.size)
+}
+
+fn witnesses(size: &Size, line: &mut dyn FnMut(String)) {
+    let turn = SECOND * size.seconds;
+    let (mut alone, mut on, mut covered) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..size.turns {
+        let folders = [folder(), folder()];
+        let (ledger, writer) = ledger(folders[0].path());
+        alone.push(recorded_in(&Mutex::new(ledger), &writer, turn));
+        let (commits, records) = witnessed(folders[1].path(), turn);
+        on.push(commits);
+        covered += records;
+    }
+    let pairs = alone.iter().zip(&on).map(|(alone, on)| 1.0 - on / alone);
+    let overhead = median(pairs.collect());
+    let (alone, on) = (median(alone), median(on));
+    line(format!(
+        "commits a second, {THREADS} threads, turns of {} s, median of {}; {covered} records in checkpoints",
+        size.seconds, size.turns
+    ));
+    line(format!("  alone                          {alone:>8.0}"));
+    line(format!(
+        "  a checkpoint each second, cosigned by two {on:>8.0}   slower by {:.1} % (aim 10 %)",
+        overhead * 100.0
+    ));
 }
 
 /// What `Ledger::record` takes alone, not waiting for the disk: no more commits than that leaves room for.
@@ -382,9 +509,17 @@ fn commits(size: &Size, line: &mut dyn FnMut(String)) {
 fn main() {
     // `cargo test --benches` only wants to know that it runs.
     let size = if std::env::args().any(|argument| argument == "--bench") {
-        Size { cases: 50, turns: 5 }
+        Size {
+            cases: 50,
+            turns: 5,
+            seconds: 4,
+        }
     } else {
-        Size { cases: 2, turns: 1 }
+        Size {
+            cases: 2,
+            turns: 1,
+            seconds: 1,
+        }
     };
     let mut out = std::io::stdout().lock();
     let mut line = |text: String| writeln!(out, "{text}").expect("printed");
@@ -402,5 +537,8 @@ fn main() {
     }
     if is_chosen("commits") {
         commits(&size, &mut line);
+    }
+    if is_chosen("witnesses") {
+        witnesses(&size, &mut line);
     }
 }

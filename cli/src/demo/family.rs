@@ -75,6 +75,7 @@ fn settings(peers: Vec<String>) -> Settings {
     Settings {
         listen: vec!["/ip4/127.0.0.1/tcp/0".into()],
         peers,
+        witnesses: Vec::new(),
         mdns: false,
     }
 }

@@ -83,6 +83,18 @@ fn store(page: &mut Page<'_>, status: &Status) {
             facts.push((label, toned(number.to_string(), ink)));
         }
     }
+    if let Some(checkpoint) = &status.checkpoint {
+        let (size, root) = (checkpoint.size, short(&checkpoint.root));
+        let shown = page.say(&text!("{size} 条,根 {root}", "{size} records, root {root}"));
+        facts.push((text!("检查点", "checkpoint"), plain(shown)));
+        let cosigned = checkpoint.cosigned.as_ref();
+        for witness in cosigned.map_or(&[][..], |cosigned| &cosigned.witnesses) {
+            let size = cosigned.map_or(0, |cosigned| cosigned.size);
+            let (unit, at) = (unit_name(&witness.unit), page.instant(witness.at));
+            let shown = page.say(&text!("{unit},{at},{size} 条", "{unit}, {at}, of {size} records"));
+            facts.push((text!("见证", "cosigned by"), toned(shown, Ink::Good)));
+        }
+    }
     if let Some(reason) = &store.stopped {
         facts.push((text!("已停止写入", "writing stopped"), toned(reason, Ink::Bad)));
     }

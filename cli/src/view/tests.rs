@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anjuan_node::service::setup::Founded;
 use anjuan_node::service::view::{
-    BundleImported, BundleSummary, BundleWritten, DocumentDetail, DocumentHistory, DocumentLine, Due,
-    Invitation, Listing, Operator, Particulars, Peer, Recorded, Revoked, Status, SyncNow, SyncStatus,
+    BundleImported, BundleSummary, BundleWritten, Diagnosis, DocumentDetail, DocumentHistory, DocumentLine,
+    Due, Invitation, Listing, Operator, Particulars, Peer, Recorded, Revoked, Status, SyncNow, SyncStatus,
     UnitDetail, Verification,
 };
 use anjuan_node::text::Lang;
@@ -119,6 +119,18 @@ fn what_was_done() {
         "particulars",
         json!({"commitment": "cc", "particulars": {"person": {"name": "张三", "phone": "13800000000", "sex": null}},
             "disclosed_by": "dddd"}),
+    );
+    let well = json!({"well": true, "findings": []});
+    check::<Diagnosis>("diagnosis-well", well);
+    let said = |zh: &str, en: &str| json!({"zh": zh, "en": en});
+    check::<Diagnosis>(
+        "diagnosis",
+        json!({"well": false, "findings": [
+            {"code": "conflict", "urgency": "act", "what": said("检查点矛盾", "two checkpoints do not go together"),
+                "means": said("日志被改写", "the log was rewritten"), "todo": said("通知上级", "tell the unit above")},
+            {"code": "set-back", "urgency": "know", "what": said("曾恢复备份", "the store was set back"),
+                "means": said("不算伪造", "it is no forgery"), "todo": said("同步一次", "sync once")},
+        ]}),
     );
     check::<Verification>(
         "verification",

@@ -70,6 +70,12 @@ impl Checkpoint {
         Self { origin, head }
     }
 
+    /// What somebody says that the log comes to; none if no log can come to that.
+    pub(crate) fn at(origin: Origin, head: TreeHead) -> Option<Self> {
+        let fits = head.size <= MAX_SIZE && (head.size > 0 || head == TreeHead::empty());
+        fits.then_some(Self { origin, head })
+    }
+
     /// The log.
     pub fn origin(&self) -> &Origin {
         &self.origin
@@ -91,6 +97,15 @@ impl Checkpoint {
             checkpoint: self,
             note,
         }))
+    }
+
+    /// This with a signature that came without it, to be verified.
+    pub(crate) fn with_signature(self, key: &VerifyingKey, signature: &[u8; 64]) -> SignedCheckpoint {
+        let note = Note::with_signature(&self.to_string(), &self.origin.to_string(), key, signature);
+        SignedCheckpoint {
+            checkpoint: self,
+            note,
+        }
     }
 
     fn parse(text: &str) -> Result<Self, CheckpointError> {
@@ -187,6 +202,15 @@ impl VerifiedCheckpoint {
     /// The note, to keep or send.
     pub fn as_signed(&self) -> &SignedCheckpoint {
         &self.0
+    }
+
+    /// The log's own signature, which holds.
+    pub(crate) fn signature(&self) -> Option<[u8; 64]> {
+        let name = self.origin().to_string();
+        let mut lines = self.note().signatures().iter();
+        lines
+            .find(|line| line.name() == name)
+            .and_then(|line| line.bytes().try_into().ok())
     }
 
     /// This checkpoint with the log's own signature alone.

@@ -58,6 +58,15 @@ pub(super) fn cosign(text: &str, name: &NodeName, key: &SigningKey, time: Second
     SignatureLine::new(&name, id, &bytes)
 }
 
+/// Bytes of a cosignature: the time, the signature.
+pub(crate) const COSIGNATURE: usize = 72;
+
+/// The line that a witness's cosignature, which came without name, stands in; to be checked.
+pub(crate) fn line_of(name: &NodeName, key: &VerifyingKey, bytes: &[u8; COSIGNATURE]) -> SignatureLine {
+    let name = name.to_string();
+    SignatureLine::new(&name, KeyId::of(&name, SignatureType::Cosignature, key), bytes)
+}
+
 /// What a signature line comes to as a cosignature of one witness.
 pub(super) enum Verdict {
     /// It is not said to be one.

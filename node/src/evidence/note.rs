@@ -175,6 +175,15 @@ impl Note {
         }
     }
 
+    /// A text with a signature over it by `key`, to be checked.
+    pub(super) fn with_signature(text: &str, name: &str, key: &VerifyingKey, signature: &[u8; 64]) -> Self {
+        let id = KeyId::of(name, SignatureType::Ed25519, key);
+        Self {
+            text: text.into(),
+            signatures: vec![SignatureLine::new(name, id, signature)],
+        }
+    }
+
     /// Reads what [`Self::encode`] writes, and nothing else.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
         if bytes.len() > MAX_NOTE {

@@ -15,7 +15,6 @@ use super::projection::history;
 use super::{Durable, Ledger, LedgerError};
 use crate::authority::credentials::AuthorError;
 use crate::document::{ChangeError, Document, MAX_DEPS, actor, document_id};
-use crate::epoch;
 use crate::kind::positions::Positions;
 use crate::kind::{Content, Entry, History, Projection, Verdict, kind};
 use crate::text::Text;
@@ -113,8 +112,7 @@ impl Ledger {
             self.epoch_is_old = true;
         }
         if self.epoch_is_old {
-            self.epochs = epoch::renew(&self.home, &self.epochs, fresh).map_err(LedgerError::from)?;
-            self.epoch_is_old = false;
+            self.begin_epoch(fresh)?;
         }
         let log = LogId {
             epoch: self.epochs.current,
@@ -146,6 +144,7 @@ impl Ledger {
         self.credentials.certify_author(&header)?;
         let projected = self.judge(&header, draft, &document)?;
         before(self, &document, &projected)?;
+        let named = header.bracket().map(<[u8]>::to_vec);
         let update = SignedUpdate::sign(header, payload, key)
             .map_err(|error| RecordError::Update(error.to_string()))?;
         let id = update.get().id();
@@ -155,6 +154,7 @@ impl Ledger {
                 "the ledger did not take its own update: {taken:?}"
             )));
         }
+        self.note_bracket(&log, named.as_deref(), now)?;
         if is_last {
             // Judged as what it turned out to be, so what was folded for that is what it comes to.
             self.projections.put(document.clone(), Arc::new(projected));
@@ -213,7 +213,7 @@ impl Ledger {
             certificate,
             recorded_at: now,
             continues: if head.is_none() { former() } else { None },
-            bracket: None,
+            bracket: self.bracket_for(log, now)?,
         };
         Header::try_from(raw).map_err(|error| RecordError::Update(error.to_string()))
     }

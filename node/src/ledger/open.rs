@@ -11,6 +11,7 @@ use anjuan_sync::{LogEpoch, LogState, Scope};
 use lru::LruCache;
 
 use super::admission::Intake;
+use super::bracket::Brackets;
 use super::cases::Cases;
 use super::index::{LogEntry, Table, decode, read_log_key, read_space};
 use super::order::Order;
@@ -109,6 +110,7 @@ impl Ledger {
             recent: BTreeMap::new(),
             counts: Counts::default(),
             is_ahead: false,
+            brackets: Brackets::default(),
             epoch_is_old: false,
         };
         ledger.digest_credentials();

@@ -17,6 +17,7 @@ use rand::{RngExt as _, rng};
 use tokio::sync::watch;
 use tokio::task::block_in_place;
 
+use super::witnessing::Witnessing;
 use super::{NetworkHandle, clock, words};
 use crate::authority::certificate::CertificateKind;
 use crate::authority::credentials::{Credentials, PeerError};
@@ -122,6 +123,7 @@ struct PeerStore {
     network: NetworkHandle,
     service: Service,
     peer: NodeKey,
+    witnessing: Arc<Witnessing>,
 }
 
 impl Store for PeerStore {
@@ -158,6 +160,18 @@ impl Store for PeerStore {
             elapsed: self.network.0.started.elapsed(),
             wall: self.service.now(),
         }
+    }
+
+    async fn question(&self) -> (u16, Vec<u8>) {
+        self.witnessing.question().await
+    }
+
+    async fn answer(&self, topic: u16, question: Vec<u8>) -> Vec<u8> {
+        self.witnessing.answer(topic, question).await
+    }
+
+    async fn answered(&self, answer: Vec<u8>) {
+        self.witnessing.answered(answer).await;
     }
 }
 
@@ -215,10 +229,12 @@ pub(super) async fn run(
 ) {
     let control = link.control().clone();
     let peer = control.peer();
+    let witnessing = Arc::new(Witnessing::new(service.clone(), network.clone(), peer));
     let store = PeerStore {
         network: network.clone(),
         service,
         peer,
+        witnessing: Arc::clone(&witnessing),
     };
     let clocks = Arc::new(OnceLock::new());
     let session = session(&store, &control, &clocks);
@@ -226,7 +242,12 @@ pub(super) async fn run(
     let watching = store.service.clone();
     // The peer tells how far it took in the store whose life the Hello named.
     let epoch = store.service.ledger().epoch();
-    let watch = |event| note(&network, &watching, (peer, epoch), event);
+    let watch = |event| {
+        if let Event::PeerAccepted { unit, .. } = &event {
+            witnessing.accepted(unit);
+        }
+        note(&network, &watching, (peer, epoch), event);
+    };
     let ended = run_link(
         link,
         session,

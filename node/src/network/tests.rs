@@ -73,6 +73,7 @@ async fn start(home: &TempDir, clock: Clock) -> Node {
     let settings = Settings {
         listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
         peers: Vec::new(),
+        witnesses: Vec::new(),
         mdns: false,
     };
     Node::start(service, settings, false).await.expect("started")

@@ -331,4 +331,6 @@ calls! {
 
     /// Checks every signature, chain, log and document of this store.
     Verify = "verify" -> view::Verification {}
+    /// What has happened to this node that somebody should know, and what to do.
+    Doctor = "doctor" -> view::Diagnosis {}
 }

@@ -116,6 +116,29 @@ impl Service {
     }
 }
 
+impl Service {
+    /// A line for each clock that is off: this node's, or a peer's against it.
+    pub(super) fn clock_warnings(&self, peers: &[view::Peer]) -> Vec<Text> {
+        let mut warnings = Vec::new();
+        for peer in peers {
+            if let Some(skew) = peer.clock_skew_seconds
+                && skew.abs() > SKEW_SECONDS
+            {
+                let who = match &peer.unit {
+                    Some(unit) => unit.code.to_string(),
+                    None => peer.peer_id.clone(),
+                };
+                let ours = self.now();
+                let theirs = Timestamp::from_millis(ours.as_millis().saturating_add(skew * 1000));
+                let Text { zh, en } = clock::apart(ours, theirs);
+                warnings.push(text!("{who}:{zh}", "{who}: {en}"));
+            }
+        }
+        warnings.extend(self.own_clock());
+        warnings
+    }
+}
+
 impl Handle<Status> for Service {
     fn handle(&self, call: Status, _: &mut dyn FnMut(Progress)) -> Result<view::Status, ServiceError> {
         let scope = self.scope_within(call.scope.as_ref())?;
@@ -136,21 +159,8 @@ impl Handle<Status> for Service {
                 "{evidence} things were refused and kept as evidence"
             ));
         }
-        for peer in &peers {
-            if let Some(skew) = peer.clock_skew_seconds
-                && skew.abs() > SKEW_SECONDS
-            {
-                let who = match &peer.unit {
-                    Some(unit) => unit.code.to_string(),
-                    None => peer.peer_id.clone(),
-                };
-                let ours = self.now();
-                let theirs = Timestamp::from_millis(ours.as_millis().saturating_add(skew * 1000));
-                let Text { zh, en } = clock::apart(ours, theirs);
-                warnings.push(text!("{who}:{zh}", "{who}: {en}"));
-            }
-        }
-        warnings.extend(self.own_clock());
+        warnings.extend(self.conflict_warnings());
+        warnings.extend(self.clock_warnings(&peers));
         let network = self.ledger().network().to_string();
         let key = self.0.node.public();
         Ok(view::Status {
@@ -170,6 +180,7 @@ impl Handle<Status> for Service {
             unlocked: self.sessions().list(self.now()),
             store,
             digest: self.digest_of(&scope)?,
+            checkpoint: self.checkpoint_view(),
             peers,
             warnings,
         })

@@ -49,10 +49,46 @@ pub struct Status {
     pub store: StoreFigures,
     /// Digest over the spaces of this node's scope, or of the scope asked for.
     pub digest: String,
+    /// The newest checkpoint of the journal; none before the node has run.
+    #[serde(default)]
+    pub checkpoint: Option<CheckpointView>,
     /// Peers.
     pub peers: Vec<Peer>,
     /// Anything a person should look at: forks, damaged frames, a clock that is off.
     pub warnings: Vec<Text>,
+}
+
+/// A checkpoint of this node's journal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CheckpointView {
+    /// Name of the log.
+    pub log: String,
+    /// Records it covers.
+    pub size: u64,
+    /// The Merkle root over them, hexadecimal.
+    pub root: String,
+    /// The newest one that others cosigned.
+    pub cosigned: Option<CosignedView>,
+}
+
+/// A checkpoint that others cosigned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CosignedView {
+    /// Records it covers.
+    pub size: u64,
+    /// Who, each with the time by its own clock.
+    pub witnesses: Vec<WitnessView>,
+}
+
+/// A node that cosigned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WitnessView {
+    /// Its unit.
+    pub unit: Unit,
+    /// Its name.
+    pub node: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Figures of a store.
@@ -532,4 +568,38 @@ pub struct Fault {
     pub check: String,
     /// For people.
     pub message: Text,
+}
+
+/// `doctor`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// Is there nothing to do?
+    pub well: bool,
+    /// What was found, what has to be looked at first.
+    pub findings: Vec<Finding>,
+}
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Urgency {
+    /// Somebody has to do something.
+    Act,
+    /// Good to know; nothing has to be done.
+    Know,
+}
+
+/// Something that happened to a node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// What kind: `set-back`, `fork`, `conflict`, `clock`, ….
+    pub code: String,
+    /// How much it matters.
+    pub urgency: Urgency,
+    /// What happened.
+    pub what: Text,
+    /// What it means.
+    pub means: Text,
+    /// What to do.
+    pub todo: Text,
 }

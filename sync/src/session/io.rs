@@ -102,6 +102,16 @@ pub enum Input {
     },
     /// The replica changed: something of its own, or from another peer.
     LocalChange,
+    /// To be asked of the peer, beside the replica; at most
+    /// [`crate::session::message::MAX_BODY`] bytes.
+    Ask {
+        /// What it is about.
+        topic: u16,
+        /// Bytes that mean nothing here.
+        body: Vec<u8>,
+    },
+    /// The answer to the last [`Output::Asked`], as long at the most.
+    Answer(Vec<u8>),
     /// The time of the last [`Output::WaitUntil`] has come.
     Tick,
     /// Close, in good order.
@@ -120,6 +130,15 @@ pub enum Output {
         /// Updates, forks, credentials and sealed items, within what both units hold; nothing verified.
         records: Vec<Record>,
     },
+    /// The peer asks something beside the replica. Answer with [`Input::Answer`].
+    Asked {
+        /// What it is about.
+        topic: u16,
+        /// Bytes that mean nothing here.
+        body: Vec<u8>,
+    },
+    /// The peer's answer to the last [`Input::Ask`].
+    Answered(Vec<u8>),
     /// For whoever watches.
     Event(Event),
     /// The session is over: close the connection. The last output but for [`Output::WaitUntil`].

@@ -16,7 +16,7 @@ use crate::session::short::{Short, ShortHead};
 use crate::update::Timestamp;
 
 /// The protocol that this code speaks.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 /// Bytes in the longest frame.
 pub const MAX_FRAME: usize = 1024 * 1024;
 /// Bytes in the longest first frame: nobody is known yet.
@@ -35,6 +35,9 @@ pub const MAX_RANGES: usize = 256;
 pub const MAX_ITEMS: usize = 256;
 /// Logs of one place that are told of in one message.
 pub const MAX_HEADS: usize = 256;
+
+/// Bytes in a question or an answer beside the replica.
+pub const MAX_BODY: usize = 48 * 1024;
 
 /// Names a request among those of its sender that are not answered yet.
 pub type RequestId = u32;
@@ -382,6 +385,29 @@ pub enum Message {
         #[n(1)]
         millis: u32,
     },
+    /// Asks for something beside the replica. Answered by [`Message::Answer`]; one at a time each way.
+    #[n(16)]
+    Ask {
+        /// Of the question.
+        #[n(0)]
+        id: RequestId,
+        /// What it is about.
+        #[n(1)]
+        topic: u16,
+        /// At most [`MAX_BODY`] bytes that mean nothing here.
+        #[cbor(n(2), with = "minicbor::bytes")]
+        body: Vec<u8>,
+    },
+    /// Answers a question.
+    #[n(17)]
+    Answer {
+        /// Of the question.
+        #[n(0)]
+        id: RequestId,
+        /// At most [`MAX_BODY`] bytes that mean nothing here.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        body: Vec<u8>,
+    },
 }
 
 impl Message {
@@ -441,6 +467,8 @@ impl Message {
             | Self::Page { .. }
             | Self::Introduce
             | Self::Busy { .. }
+            | Self::Ask { .. }
+            | Self::Answer { .. }
             | Self::Bye { .. } => false,
             Self::Lacking { places, .. } => {
                 places.is_overlong() || places.as_slice().iter().any(|place| place.logs.is_overlong())

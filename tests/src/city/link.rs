@@ -191,6 +191,8 @@ impl Simulation {
                     };
                     self.schedule(self.now + takes, What::Deliver(Box::new(delivery)));
                 }
+                // Nobody here asks for cosignatures.
+                Output::Asked { .. } | Output::Answered(_) => {}
                 Output::Event(event) => self.note(link, side, event),
                 Output::Close(reason) => {
                     let arrives = at.free_at[side].max(self.now) + at.latency;

@@ -7,11 +7,19 @@ use std::path::{Path, PathBuf};
 use anjuan_sync::hash::sha256;
 
 /// Every file of a folder with the hash of its content, as far as it is the truth of a home: what any
-/// opening writes (the lock, how much of the journal is synced) and what can be made again (the case store) is left out.
+/// opening writes (the lock, how much of the journal is synced), what can be made again (the case store) and what a
+/// running node signs of it meanwhile (the evidence) is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot(BTreeMap<PathBuf, String>);
 
-const NOT_THE_TRUTH: [&str; 5] = ["lock", "lock-holder", "sled", "api.json", "journal/synced"];
+const NOT_THE_TRUTH: [&str; 6] = [
+    "lock",
+    "lock-holder",
+    "sled",
+    "evidence",
+    "api.json",
+    "journal/synced",
+];
 
 impl Snapshot {
     /// Of a home. A folder that is not there has no files.

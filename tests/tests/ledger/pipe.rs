@@ -76,7 +76,7 @@ pub(crate) fn level(ledgers: [&mut Ledger; 2], rng: &mut StdRng) {
                     Output::Event(Event::NotLevel { trees, why }) => {
                         panic!("not level in {trees:?}: {why:?}")
                     }
-                    Output::Event(_) => {}
+                    Output::Event(_) | Output::Asked { .. } | Output::Answered(_) => {}
                     Output::Close(reason) => panic!("closed: {reason:?}"),
                     Output::WaitUntil(time) => {
                         wakes[side] = time;

@@ -12,3 +12,4 @@ mod one_home;
 mod particulars;
 mod standby;
 mod sync_status;
+mod witnesses;

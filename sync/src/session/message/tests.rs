@@ -160,6 +160,15 @@ fn samples() -> Vec<Message> {
         },
         Message::Introduce,
         Message::Busy { id: 11, millis: 3000 },
+        Message::Ask {
+            id: 12,
+            topic: 1,
+            body: vec![5, 6],
+        },
+        Message::Answer {
+            id: 12,
+            body: vec![7],
+        },
     ]
 }
 
@@ -167,7 +176,7 @@ fn samples() -> Vec<Message> {
 #[test]
 fn the_encoding_of_every_message_is_pinned() {
     let pinned = [
-        "17c0f0672cbd5d46924ed17c5465c5fa1615751836ba8b186a54b2e0f6ce4e7f",
+        "64757f8de9247d577365a192d19d99b492794af064d2d3acc837253d9e0bdfc2",
         "d15e966279f52b12642c64fb2aab6ecf8b5b39dda80a08e91f24d62ce9df16e9",
         "820283011a000111701a00010000",
         "820383020282643435303967343530392f3032",
@@ -183,6 +192,8 @@ fn the_encoding_of_every_message_is_pinned() {
         "820d840a02810119012c",
         "820e80",
         "820f820b190bb8",
+        "8210830c01420506",
+        "8211820c4107",
     ];
     let bytes: Vec<_> = samples()
         .iter()

@@ -12,10 +12,10 @@ use crate::path::{Scope, Space};
 use crate::replica::conformance::Author;
 use crate::replica::{BlobKind, MemoryReplica, Position, Record, Roots, Tree};
 use crate::session::message::{
-    Hello, ItemRef, ListAsk, LogRange, MAX_FRAME, MAX_HELLO_FRAME, Message, PROTOCOL_VERSION, State,
+    Hello, ItemRef, ListAsk, LogRange, MAX_BODY, MAX_FRAME, MAX_HELLO_FRAME, Message, PROTOCOL_VERSION, State,
 };
 use crate::session::{
-    CloseReason, Few, Input, Late, Now, Output, Refusal, Role, Session, Token, Violation, page,
+    CloseReason, Few, Input, Late, Limits, Now, Output, Refusal, Role, Session, Token, Violation, page,
 };
 use crate::update::Timestamp;
 
@@ -111,7 +111,7 @@ impl Victim {
                 Output::Send(frame) => self.sent.push(Message::decode(&frame).expect("an honest frame")),
                 Output::Deliver { token, records } => self.delivered.push((token, records)),
                 Output::Close(reason) => self.closed = Some(reason),
-                Output::Event(_) => {}
+                Output::Event(_) | Output::Asked { .. } | Output::Answered(_) => {}
                 Output::WaitUntil(_) => return,
             }
         }
@@ -486,6 +486,59 @@ fn endless_trees_end() {
     );
 }
 
+#[test]
+fn questions_are_asked_one_at_a_time_and_answered_only_when_asked() {
+    let ask = |id, length| Message::Ask {
+        id,
+        topic: 1,
+        body: vec![0; length],
+    };
+    let mut hasty = Victim::open();
+    hasty.say(&ask(1, 10));
+    hasty.feed(Input::Answer(b"here".to_vec()));
+    hasty.say(&ask(2, 10));
+    assert_eq!(hasty.closed, None);
+    hasty.say(&ask(3, 10));
+    assert_eq!(hasty.violation(), Violation::TooManyRequests);
+
+    let mut long = Victim::open();
+    long.say(&ask(1, MAX_BODY + 1));
+    assert!(matches!(long.violation(), Violation::FrameTooLong { .. }));
+
+    let mut unasked = Victim::open();
+    unasked.say(&Message::Answer {
+        id: 0,
+        body: Vec::new(),
+    });
+    assert_eq!(unasked.violation(), Violation::Unsolicited);
+
+    let mut other = Victim::open();
+    other.feed(Input::Ask {
+        topic: 1,
+        body: Vec::new(),
+    });
+    let asked = other.sent.iter().find_map(|message| match message {
+        Message::Ask { id, .. } => Some(*id),
+        _ => None,
+    });
+    let id = asked.expect("it was asked") + 1;
+    other.say(&Message::Answer { id, body: Vec::new() });
+    assert_eq!(other.violation(), Violation::Unsolicited);
+}
+
+#[test]
+fn a_question_that_is_never_answered_ends_the_session() {
+    let mut victim = Victim::open();
+    victim.feed(Input::Ask {
+        topic: 1,
+        body: Vec::new(),
+    });
+    // The peer goes on to say where it stands, and to answer what else it is asked.
+    victim.now += Limits::default().answer;
+    victim.feed(Input::Tick);
+    assert_eq!(victim.closed, Some(CloseReason::Late(Late::Answer)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -494,7 +547,7 @@ proptest! {
     #[test]
     fn no_frame_does_harm(
         frames in proptest::collection::vec(
-            (0u8..12, any::<u32>(), any::<u64>(), any::<prop::sample::Index>(), proptest::option::of(any::<u8>())),
+            (0u8..14, any::<u32>(), any::<u64>(), any::<prop::sample::Index>(), proptest::option::of(any::<u8>())),
             1..20,
         ),
         is_open in any::<bool>(),
@@ -523,6 +576,8 @@ proptest! {
                     Message::Logs { id, ranges: Few::new(vec![LogRange { log, from: number, to: u64::MAX }]), limit: id }
                 }
                 10 => Message::Page { id, length: number as u32, body: noise.clone() },
+                11 => Message::Ask { id, topic: id as u16, body: noise.clone() },
+                12 => Message::Answer { id, body: noise.clone() },
                 _ => Message::Bye { code: id as u16 },
             };
             let mut frame = message.encode();

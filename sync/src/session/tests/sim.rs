@@ -85,6 +85,8 @@ pub(super) struct Link {
     cut_after: Option<u64>,
     pub(super) events: Vec<(Duration, usize, Event)>,
     pub(super) closed: Vec<(usize, CloseReason)>,
+    /// Answers to questions beside the replica, by the side that asked.
+    pub(super) answers: Vec<(usize, Vec<u8>)>,
     pub(super) delivered: usize,
     pub(super) pages_in_flight: usize,
     opened: Duration,
@@ -240,6 +242,7 @@ impl World {
             cut_after: None,
             events: Vec::new(),
             closed: Vec::new(),
+            answers: Vec::new(),
             delivered: 0,
             pages_in_flight: 0,
             opened: self.now,
@@ -316,6 +319,12 @@ impl World {
                         .filter(|(_, of, on, ..)| (*of, *on) == (link, side));
                     at.pages_in_flight = at.pages_in_flight.max(open.count());
                 }
+                Output::Asked { topic, mut body } => {
+                    body.reverse();
+                    body.extend(topic.to_be_bytes());
+                    return self.feed(link, side, Input::Answer(body));
+                }
+                Output::Answered(body) => at.answers.push((side, body)),
                 Output::Event(event) => {
                     if let Event::Cursor(cursor) = &event {
                         let peer = at.nodes[1 - side];

@@ -6,7 +6,7 @@ use super::sim::{World, path};
 use crate::path::Space;
 use crate::replica::conformance::Subject;
 use crate::replica::{BlobKind, Record, Replica};
-use crate::session::{Behind, Event};
+use crate::session::{Behind, Event, Input};
 
 pub(super) const VILLAGE: &str = "4509/02/001/001";
 pub(super) const TOWN: &str = "4509/02/001";
@@ -547,4 +547,20 @@ fn three_hundred_and_sixty_children_return_at_once() {
     );
     let open = world.most_open[&county];
     assert!(open <= 8 * 3, "{open} deliveries waited at once");
+}
+
+#[test]
+fn what_means_nothing_to_the_session_is_asked_and_answered_both_ways() {
+    let mut world = World::new(11);
+    let (county, town) = (world.node(COUNTY), world.node(TOWN));
+    let link = world.connect(town, county);
+    world.settle();
+    for (side, body) in [(0, vec![1, 2, 3]), (1, vec![4])] {
+        world.feed(link, side, Input::Ask { topic: 7, body });
+    }
+    world.settle();
+    let mut answers = world.links[link].answers.clone();
+    answers.sort();
+    assert_eq!(answers, [(0, vec![3, 2, 1, 0, 7]), (1, vec![4, 0, 7])]);
+    assert!(world.links[link].is_up());
 }
