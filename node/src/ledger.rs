@@ -8,6 +8,7 @@
 //! waits for the [`Durable`] that a change returns after letting the lock go.
 
 mod admission;
+mod carried;
 mod cases;
 mod commit;
 mod document_state;
@@ -33,9 +34,12 @@ use anjuan_sync::{NetworkId, Scope, SignedUpdate};
 use lru::LruCache;
 use minicbor::{Decode, Encode};
 
+pub use self::carried::Journalled;
+pub(crate) use self::carried::{Replayed, replay};
 use self::cases::Cases;
 pub use self::commit::{Draft, RecordError, Recorded};
 use self::document_state::DocumentState;
+pub(crate) use self::fork::read_fork;
 pub use self::incoming::{Checked, Outcome, Taken, check};
 pub use self::index::{DocumentKey, Held, Standing};
 pub use self::open::{OpenReport, Opening};
@@ -70,7 +74,7 @@ pub enum FrameKind {
 }
 
 impl FrameKind {
-    fn of(kind: Kind) -> Option<Self> {
+    pub(crate) fn of(kind: Kind) -> Option<Self> {
         [Self::Credential, Self::Update, Self::Fork, Self::Evidence]
             .into_iter()
             .find(|known| Kind::from(*known) == kind)

@@ -1,0 +1,5 @@
+//! Audit bundles: what an auditor who trusts nobody but his root certificate makes of them.
+
+mod attacks;
+mod bytes;
+mod honest;
