@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod demo;
 mod document;
 mod init;
@@ -61,12 +62,20 @@ pub enum Command {
     /// Checks the store.
     #[command(about = bi!("核验本节点全部签名、日志和文档", "check every signature, log and document of this store"))]
     Verify(verify::Verify),
+    /// Evidence to carry away.
+    #[command(about = bi!("审计:导出证据文件,离线核验", "audit: export a bundle of evidence, verify one offline"))]
+    Audit(audit::Audit),
     /// The main job on four nodes.
     #[command(about = bi!("演示:村、镇、县、市四级节点", "a demonstration on four nodes: village, town, county, city"))]
     Demo(demo::Demo),
 }
 
 impl Command {
+    /// Does it work with a home?
+    pub fn needs_home(&self) -> bool {
+        !matches!(self, Self::Audit(audit) if audit.is_offline())
+    }
+
     /// Does it.
     pub fn run<H: Host>(self, app: &mut App<'_, H>) -> Result<(), ServiceError> {
         match self {
@@ -82,6 +91,7 @@ impl Command {
             Self::Register(command) => command.run(app),
             Self::Todo(command) => command.run(app),
             Self::Verify(command) => command.run(app),
+            Self::Audit(command) => command.run(app),
             Self::Demo(command) => command.run(app),
         }
     }

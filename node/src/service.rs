@@ -2,6 +2,7 @@
 //! API of a running node; both run the same calls.
 
 mod advice;
+mod audit;
 pub mod call;
 mod delivered;
 mod documents;

@@ -38,7 +38,9 @@ fn escaped(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             // What could turn the line around, or hide in it.
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => out.push('\u{fffd}'),
+            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => {
+                out.push('\u{fffd}')
+            }
             c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
@@ -104,9 +106,17 @@ impl Page {
         self.fact("日志", "journal", &report.journal);
         self.both("dt", "", &Text::new("范围", "scope"));
         self.both("dd", "", &report.scope);
-        self.fact("导出时间(导出方自称)", "made at, as the exporter says", &report.made_at);
+        self.fact(
+            "导出时间(导出方自称)",
+            "made at, as the exporter says",
+            &report.made_at,
+        );
         self.fact("核验基准时间", "judged as of", &report.as_of);
-        self.fact("见证截至", "witnessed until", report.witnessed_until.as_deref().unwrap_or("—"));
+        self.fact(
+            "见证截至",
+            "witnessed until",
+            report.witnessed_until.as_deref().unwrap_or("—"),
+        );
         let figures = &report.figures;
         self.fact(
             "记录 / 未示 / 更新 / 案卷 / 证书与吊销 / 检查点",
@@ -130,7 +140,9 @@ impl Page {
             self.both("p", "", &Text::new("无", "None."));
             return;
         }
-        self.raw("<table><tr><th>轻重 gravity</th><th>检查 check</th><th>何处 where</th><th>何事 what</th></tr>");
+        self.raw(
+            "<table><tr><th>轻重 gravity</th><th>检查 check</th><th>何处 where</th><th>何事 what</th></tr>",
+        );
         for finding in &report.findings {
             self.finding(finding);
         }
@@ -174,7 +186,14 @@ impl Page {
         self.raw("</table>");
         let more: u64 = report.checks.iter().map(|check| check.more).sum();
         if more > 0 {
-            self.both("p", "", &crate::text!("另有 {more} 项同类发现未逐条列出", "{more} further findings are counted, not listed"));
+            self.both(
+                "p",
+                "",
+                &crate::text!(
+                    "另有 {more} 项同类发现未逐条列出",
+                    "{more} further findings are counted, not listed"
+                ),
+            );
         }
     }
 

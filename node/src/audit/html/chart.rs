@@ -48,8 +48,13 @@ pub(super) fn svg(timeline: &[Signed]) -> String {
         let (claimed, not_before, not_after) = signed.instants;
         let y = TOP + ROW * number as f64;
         let (from, to) = (not_before.map_or(LEFT, x), not_after.map_or(RIGHT, x));
-        let is_outside = not_before.is_some_and(|bound| claimed < bound) || not_after.is_some_and(|bound| claimed > bound);
-        let bar = if not_before.is_some() && not_after.is_some() { "#7aa7d9" } else { "#cfdff0" };
+        let is_outside =
+            not_before.is_some_and(|bound| claimed < bound) || not_after.is_some_and(|bound| claimed > bound);
+        let bar = if not_before.is_some() && not_after.is_some() {
+            "#7aa7d9"
+        } else {
+            "#cfdff0"
+        };
         let mark = if is_outside { "#b00020" } else { "#111" };
         let event: String = signed.event.as_deref().unwrap_or("—").chars().take(20).collect();
         let _ = write!(
