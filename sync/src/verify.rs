@@ -106,7 +106,6 @@ fn verify_each<T: Signed>(all: Vec<T>, rng: &mut impl CryptoRng) -> Vec<Each<T>>
     }
 }
 
-#[expect(clippy::result_large_err, reason = "either way the update is handed back")]
 fn strict<T: Signed>(one: T) -> Each<T> {
     match one.clone().verify() {
         Ok(verified) => Ok(verified),

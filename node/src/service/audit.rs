@@ -190,9 +190,12 @@ impl Handle<AuditExport> for Service {
             ..Extras::default()
         };
         let journal = self.ledger().journalled()?;
+        // Each takes the ledger's lock for itself.
+        let network = self.ledger().network();
+        let origin = self.origin()?;
         let asked = Export {
-            network: self.ledger().network(),
-            origin: self.origin()?,
+            network,
+            origin,
             scope: scope.clone(),
             whole: call.all_headers,
             payloads: call.payloads,

@@ -2,4 +2,6 @@
 
 mod attacks;
 mod bytes;
+mod example;
 mod honest;
+mod program;
