@@ -27,6 +27,8 @@ pub struct App<'a, H: Host> {
     pub secrets: Secrets,
     /// The streams.
     pub console: &'a mut dyn Console,
+    /// The exit code of a command that did what it was asked for: other than 0 where the answer is a verdict.
+    pub code: u8,
     node: Option<Backend<H::Service>>,
 }
 
@@ -47,6 +49,7 @@ impl<'a, H: Host> App<'a, H> {
             ui,
             secrets,
             console,
+            code: 0,
             node: None,
         }
     }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod bundle;
 mod demo;
 mod doctor;
@@ -73,12 +74,20 @@ pub enum Command {
     /// What happened that somebody should know.
     #[command(about = bi!("诊断:恢复、分叉、矛盾的检查点、时钟,以及该怎么办", "explain restores, forks, contradictions and clocks, and what to do"))]
     Doctor(doctor::Doctor),
+    /// Evidence to carry away.
+    #[command(about = bi!("审计:导出证据文件,离线核验", "audit: export a bundle of evidence, verify one offline"))]
+    Audit(audit::Audit),
     /// The main job on four nodes.
     #[command(about = bi!("演示:村、镇、县、市四级节点", "a demonstration on four nodes: village, town, county, city"))]
     Demo(demo::Demo),
 }
 
 impl Command {
+    /// Does it work with a home?
+    pub fn needs_home(&self) -> bool {
+        !matches!(self, Self::Audit(audit) if audit.is_offline())
+    }
+
     /// Does it.
     pub fn run<H: Host>(self, app: &mut App<'_, H>) -> Result<(), ServiceError> {
         match self {
@@ -97,6 +106,7 @@ impl Command {
             Self::Todo(command) => command.run(app),
             Self::Verify(command) => command.run(app),
             Self::Doctor(command) => command.run(app),
+            Self::Audit(command) => command.run(app),
             Self::Demo(command) => command.run(app),
         }
     }

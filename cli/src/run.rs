@@ -1,6 +1,7 @@
 //! From arguments to an exit code.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use anjuan_node::service::{ErrorKind, ServiceError};
 use anjuan_node::text::Lang;
@@ -15,7 +16,7 @@ use crate::output::{Ui, notice};
 use crate::passphrase::Secrets;
 
 /// Runs one command line, the program's name first. `ui` tells how to show things in a language, and whether
-/// in JSON. Returns the exit code: 0, or that of the error's kind.
+/// in JSON. Returns the exit code: 0, that of a verdict, or that of the error's kind.
 pub fn run<H: Host>(
     args: &[OsString],
     env: impl Fn(&str) -> Option<String>,
@@ -42,14 +43,19 @@ pub fn run<H: Host>(
         }
     };
     let ui = ui(lang, cli.common.json);
-    let home = cli.common.home.map_or_else(|| default_home(&env), Ok);
+    let home = match cli.common.home {
+        Some(home) => Ok(home),
+        None if cli.command.needs_home() => default_home(&env),
+        None => Ok(PathBuf::new()),
+    };
     let done = home.and_then(|home| {
         let secrets = Secrets::from_environment(cli.common.passphrase_file, &env);
-        cli.command
-            .run(&mut App::new(host, home, ui.clone(), secrets, console))
+        let mut app = App::new(host, home, ui.clone(), secrets, console);
+        cli.command.run(&mut app)?;
+        Ok(app.code)
     });
     match done {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(error) => tell(console, &ui, &error),
     }
 }

@@ -1,5 +1,6 @@
 //! Answers laid out for people.
 
+mod audit;
 mod bundle;
 mod diagnosis;
 mod document;

@@ -9,6 +9,7 @@
 
 mod admission;
 mod bracket;
+mod carried;
 mod cases;
 mod commit;
 mod document_state;
@@ -35,9 +36,12 @@ use lru::LruCache;
 use minicbor::{Decode, Encode};
 
 use self::bracket::Brackets;
+pub use self::carried::Journalled;
+pub(crate) use self::carried::{Replayed, replay};
 use self::cases::Cases;
 pub use self::commit::{Draft, RecordError, Recorded};
 use self::document_state::DocumentState;
+pub(crate) use self::fork::read_fork;
 pub use self::incoming::{Checked, Outcome, Taken, check, check_on};
 pub use self::index::{DocumentKey, Held, Standing};
 pub use self::open::{OpenReport, Opening};
@@ -72,7 +76,7 @@ pub enum FrameKind {
 }
 
 impl FrameKind {
-    fn of(kind: Kind) -> Option<Self> {
+    pub(crate) fn of(kind: Kind) -> Option<Self> {
         [Self::Credential, Self::Update, Self::Fork, Self::Evidence]
             .into_iter()
             .find(|known| Kind::from(*known) == kind)

@@ -1,6 +1,7 @@
 //! The case ledger of one unit: who may act, what the documents mean, how they are kept.
 
 pub mod api;
+pub mod audit;
 pub mod authority;
 pub mod calendar;
 pub mod case;

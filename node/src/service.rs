@@ -2,6 +2,7 @@
 //! API of a running node; both run the same calls.
 
 mod advice;
+mod audit;
 mod bundle;
 pub mod call;
 mod checkpoints;

@@ -24,7 +24,7 @@ use rand::{CryptoRng, Rng, SeedableRng};
 use sha2::{Digest as _, Sha512};
 
 use crate::id::AuthorKey;
-use crate::signed::{SignatureError, SignatureVerified, SignedUpdate};
+use crate::signed::{SignatureError, SignatureVerified, SignedHeader, SignedUpdate};
 
 /// Random subset sums that must lie in the prime-order subgroup.
 pub const ROUNDS: usize = 48;
@@ -38,40 +38,88 @@ const GROUP: usize = 4;
 /// One update's verdict; a refused update is handed back.
 pub type Verdict = Result<SignatureVerified<SignedUpdate>, (SignedUpdate, SignatureError)>;
 
+/// The same of a header alone.
+pub type HeaderVerdict = Result<SignatureVerified<SignedHeader>, (SignedHeader, SignatureError)>;
+
+/// What carries a signature over a header.
+trait Signed: Clone {
+    fn signed_header(&self) -> &SignedHeader;
+    fn verify(self) -> Result<SignatureVerified<Self>, SignatureError>;
+    fn verified_in_batch(self) -> SignatureVerified<Self>;
+}
+
+impl Signed for SignedUpdate {
+    fn signed_header(&self) -> &SignedHeader {
+        Self::signed_header(self)
+    }
+
+    fn verify(self) -> Result<SignatureVerified<Self>, SignatureError> {
+        Self::verify(self)
+    }
+
+    fn verified_in_batch(self) -> SignatureVerified<Self> {
+        Self::verified_in_batch(self)
+    }
+}
+
+impl Signed for SignedHeader {
+    fn signed_header(&self) -> &SignedHeader {
+        self
+    }
+
+    fn verify(self) -> Result<SignatureVerified<Self>, SignatureError> {
+        Self::verify(self)
+    }
+
+    fn verified_in_batch(self) -> SignatureVerified<Self> {
+        Self::verified_in_batch(self)
+    }
+}
+
 /// Checks the signature of each update. The verdicts stand in the order of the updates, and are those of
 /// [`SignedUpdate::verify`], but for a chance of 2^-[`ROUNDS`] per call that `rng` decides.
 pub fn verify_all(updates: Vec<SignedUpdate>, rng: &mut impl CryptoRng) -> Vec<Verdict> {
-    let mut verdicts = Vec::with_capacity(updates.len());
+    verify_each(updates, rng)
+}
+
+/// [`verify_all`] of headers without their payloads.
+pub fn verify_headers(headers: Vec<SignedHeader>, rng: &mut impl CryptoRng) -> Vec<HeaderVerdict> {
+    verify_each(headers, rng)
+}
+
+type Each<T> = Result<SignatureVerified<T>, (T, SignatureError)>;
+
+fn verify_each<T: Signed>(all: Vec<T>, rng: &mut impl CryptoRng) -> Vec<Each<T>> {
+    let mut verdicts = Vec::with_capacity(all.len());
     let mut rng = rand::rngs::StdRng::from_rng(rng);
-    let mut updates = updates.into_iter();
+    let mut all = all.into_iter();
     loop {
-        let chunk: Vec<_> = updates.by_ref().take(CHUNK).collect();
+        let chunk: Vec<_> = all.by_ref().take(CHUNK).collect();
         if chunk.is_empty() {
             return verdicts;
         }
         if chunk.len() >= WORTHWHILE && holds(&chunk, &mut rng) {
-            verdicts.extend(chunk.into_iter().map(SignedUpdate::verified_in_batch).map(Ok));
+            verdicts.extend(chunk.into_iter().map(T::verified_in_batch).map(Ok));
         } else {
             verdicts.extend(chunk.into_iter().map(strict));
         }
     }
 }
 
-#[expect(clippy::result_large_err, reason = "either way the update is handed back")]
-fn strict(update: SignedUpdate) -> Verdict {
-    match update.clone().verify() {
+fn strict<T: Signed>(one: T) -> Each<T> {
+    match one.clone().verify() {
         Ok(verified) => Ok(verified),
-        Err(error) => Err((update, error)),
+        Err(error) => Err((one, error)),
     }
 }
 
 /// Do all signatures of a chunk hold? False is no verdict on any one of them.
-fn holds(chunk: &[SignedUpdate], rng: &mut impl Rng) -> bool {
+fn holds<T: Signed>(chunk: &[T], rng: &mut impl Rng) -> bool {
     equation(chunk, rng).is_some_and(|(sum, points)| sum.is_identity() && in_prime_subgroup(&points, rng))
 }
 
 /// The random combination, and the points that went into it: each R, and each key once.
-fn equation(chunk: &[SignedUpdate], rng: &mut impl Rng) -> Option<(EdwardsPoint, Vec<EdwardsPoint>)> {
+fn equation<T: Signed>(chunk: &[T], rng: &mut impl Rng) -> Option<(EdwardsPoint, Vec<EdwardsPoint>)> {
     let mut keys: BTreeMap<AuthorKey, Scalar> = BTreeMap::new();
     let mut base = Scalar::ZERO;
     let mut scalars = Vec::with_capacity(2 * chunk.len() + 1);

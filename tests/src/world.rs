@@ -14,7 +14,7 @@ use anjuan_node::ledger::{DocumentKey, Ledger, OpenReport, Opening, Taken, check
 use anjuan_sync::id::ItemId;
 use anjuan_sync::replica::{Blob, Record, Replica as _, Roots};
 use anjuan_sync::update::{HEADER_VERSION, RawHeader, payload_hash};
-use anjuan_sync::{AuthorKey, DocumentId, Head, Header, LogEpoch, SignedUpdate, Space, Timestamp};
+use anjuan_sync::{AuthorKey, DocumentId, Head, Header, LogEpoch, SignedUpdate, Space, Timestamp, UpdateId};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ pub fn certify(
     let issue = Issue {
         kind,
         subject,
-        seal_key: None,
+        seal_key: (kind == CertificateKind::Node).then_some([9; 32]),
         unit: unit.parse().expect("a unit code"),
         organisation: None,
         roles: match kind {
@@ -116,6 +116,10 @@ pub struct Writer {
     pub head: Option<Head>,
     /// When it says that it records.
     pub at: Timestamp,
+    /// The foreign checkpoint that headers carry.
+    pub bracket: Option<Vec<u8>>,
+    /// What the first update of the log continues.
+    pub continues: Option<UpdateId>,
 }
 
 impl Writer {
@@ -127,6 +131,8 @@ impl Writer {
             space,
             head: None,
             at: NOW,
+            bracket: None,
+            continues: None,
         }
     }
 
@@ -149,8 +155,8 @@ impl Writer {
             payload_length: payload.len() as u32,
             certificate: self.certified.id(),
             recorded_at: self.at,
-            continues: None,
-            bracket: None,
+            continues: self.continues.filter(|_| self.head.is_none()),
+            bracket: self.bracket.clone(),
         }
     }
 

@@ -55,7 +55,7 @@ pub fn record_leaf(kind: u8, bytes: &[u8]) -> Digest {
 }
 
 /// The hash of an inner node: SHA-256(0x01, left, right).
-fn inner(left: &Digest, right: &Digest) -> Digest {
+pub(crate) fn inner(left: &Digest, right: &Digest) -> Digest {
     let mut bytes = [0; 65];
     bytes[0] = 1;
     bytes[1..33].copy_from_slice(left.as_bytes());

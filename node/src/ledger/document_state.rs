@@ -115,13 +115,7 @@ impl DocumentState {
     /// Takes in an update that was stored at `position`, to be judged later, and says where.
     fn note(&mut self, update: &SignedUpdate, position: u64) -> usize {
         let header = update.header();
-        let change = document::change_hash(update.payload());
-        let actor = document::actor(&header.author(), &header.epoch());
-        let genuine = document::is_written_by(update.payload(), &actor);
-        if genuine {
-            self.place.entry(change).or_insert(self.record.updates.len());
-        }
-        self.record.updates.push(Held {
+        let held = Held {
             id: update.id(),
             position,
             author: header.author(),
@@ -129,11 +123,47 @@ impl DocumentState {
             seq: header.seq(),
             certificate: header.certificate(),
             recorded_at: header.recorded_at(),
+            change: [0; 32],
+            standing: Standing::Waiting,
+            genuine: false,
+        };
+        self.note_held(held, update.payload())
+    }
+
+    /// The same, of what is known of the update apart from its payload.
+    fn note_held(&mut self, held: Held, payload: &[u8]) -> usize {
+        let change = document::change_hash(payload);
+        let actor = document::actor(&held.author, &held.epoch);
+        let genuine = document::is_written_by(payload, &actor);
+        let at = self.record.updates.len();
+        if genuine {
+            self.place.entry(change).or_insert(at);
+        }
+        self.record.updates.push(Held {
             change: change.0,
             standing: Standing::Waiting,
             genuine,
+            ..held
         });
-        self.record.updates.len() - 1
+        at
+    }
+
+    /// A document built from its updates alone, given with their payloads in the order of acceptance; what
+    /// they say of change, standing and genuineness is found here. `forked` are left out.
+    pub(super) fn rebuilt(
+        key: DocumentKey,
+        updates: Vec<(Held, Box<[u8]>)>,
+        forked: impl Fn(&Held) -> bool,
+    ) -> Result<Self, super::LedgerError> {
+        let mut state = Self::new(key);
+        let mut payloads = Vec::with_capacity(updates.len());
+        for (held, payload) in updates {
+            state.note_held(held, &payload);
+            payloads.push(payload);
+        }
+        state.clear(forked);
+        state.settle_by(&|at, _| Ok(payloads[at].clone()))?;
+        Ok(state)
     }
 
     /// A document built from its updates alone: those at `positions` of the journal.
@@ -157,6 +187,11 @@ impl DocumentState {
         forked: impl Fn(&Held) -> bool,
         payloads: &dyn Payloads,
     ) -> Result<(), super::LedgerError> {
+        self.clear(forked);
+        self.settle(payloads)
+    }
+
+    fn clear(&mut self, forked: impl Fn(&Held) -> bool) {
         self.document = None;
         self.extracted.clear();
         self.record.kind = None;
@@ -167,7 +202,6 @@ impl DocumentState {
                 Standing::Waiting
             };
         }
-        self.settle(payloads)
     }
 
     /// The author's own last update before this one that is not refused, if the document holds one.
@@ -257,14 +291,22 @@ impl DocumentState {
 
     /// Judges those that wait until nothing changes. Each round settles at least one or is the last.
     fn settle(&mut self, payloads: &dyn Payloads) -> Result<(), super::LedgerError> {
+        self.settle_by(&|_, held| Ok(payloads.update(held.position)?.payload().into()))
+    }
+
+    /// The same; `payload` gives that of the update at a place.
+    fn settle_by(
+        &mut self,
+        payload: &dyn Fn(usize, &Held) -> Result<Box<[u8]>, super::LedgerError>,
+    ) -> Result<(), super::LedgerError> {
         loop {
             let waiting: Vec<_> = (0..self.record.updates.len())
                 .filter(|at| self.record.updates[*at].standing == Standing::Waiting)
                 .collect();
             let mut changed = false;
             for at in waiting {
-                let update = payloads.update(self.record.updates[at].position)?;
-                changed |= self.judge(at, update.payload());
+                let payload = payload(at, &self.record.updates[at])?;
+                changed |= self.judge(at, &payload);
             }
             if !changed {
                 return Ok(());

@@ -13,7 +13,7 @@ pub(super) fn fork_bytes(a: &SignedHeader, b: &SignedHeader) -> Vec<u8> {
 }
 
 /// Reads what [`fork_bytes`] writes.
-pub(super) fn read_fork(bytes: &[u8]) -> Result<[SignedHeader; 2], String> {
+pub(crate) fn read_fork(bytes: &[u8]) -> Result<[SignedHeader; 2], String> {
     let record: ForkRecord = minicbor::decode(bytes).map_err(|error| error.to_string())?;
     let header = |bytes: &[u8]| SignedHeader::decode(bytes).map_err(|error| error.to_string());
     Ok([header(&record.first)?, header(&record.second)?])

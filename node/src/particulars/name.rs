@@ -59,6 +59,13 @@ name!(
     /// SHA-256(domain, salt, body): what a document carries in place of the particulars.
     Commitment
 );
+impl Commitment {
+    /// What commits to `content` under `salt`.
+    pub fn of(salt: &[u8; super::SALT_LENGTH], content: &[u8]) -> Self {
+        super::seal::commit(salt, content)
+    }
+}
+
 name!(
     /// A sealed item: the hash of its encoding.
     ItemId

@@ -191,7 +191,7 @@ impl Prepared {
     }
 }
 
-fn commit(salt: &[u8], content: &[u8]) -> Commitment {
+pub(super) fn commit(salt: &[u8], content: &[u8]) -> Commitment {
     Commitment::from_bytes(*COMMITMENT_DOMAIN.hash(&[salt, content]).as_bytes())
 }
 

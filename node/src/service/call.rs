@@ -329,6 +329,28 @@ calls! {
         sign: SignAs,
     }
 
+    /// Writes an audit bundle; of everything, unless a document, a unit or a period is named.
+    AuditExport = "audit-export" -> view::AuditExported {
+        /// A case.
+        document: Option<DocumentRef>,
+        /// A unit, with all below it.
+        unit: Option<UnitCode>,
+        /// From this instant on (RFC 3339), as claimed.
+        from: Option<String>,
+        /// Before this instant.
+        to: Option<String>,
+        /// With what the documents say.
+        payloads: bool,
+        /// With the headers of all logs.
+        all_headers: bool,
+        /// Checkpoints of this node with their cosignatures, as notes.
+        checkpoints: Vec<String>,
+        /// Checkpoints that the auditor kept, as notes: the bundle can be compared with them.
+        since: Vec<String>,
+        /// The file, which must not exist yet.
+        out: String,
+    }
+
     /// Checks every signature, chain, log and document of this store.
     Verify = "verify" -> view::Verification {}
     /// What has happened to this node that somebody should know, and what to do.

@@ -603,3 +603,22 @@ pub struct Finding {
     /// What to do.
     pub todo: Text,
 }
+
+/// An audit bundle that was written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuditExported {
+    /// The file.
+    pub file: String,
+    /// What it is about.
+    pub scope: Text,
+    /// Bytes.
+    pub bytes: u64,
+    /// Records of the journal.
+    pub records: u64,
+    /// Of these, shown.
+    pub shown: u64,
+    /// Documents whose contents are in it.
+    pub documents: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+}

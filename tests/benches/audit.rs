@@ -1,0 +1,124 @@
+//! What verifying an audit bundle costs, against the least that its work can cost, in the same run.
+//!
+//! A bundle of N cases of 12 updates (100, or `--cases N`), all headers and payloads, one checkpoint with two
+//! cosignatures; no header carries a foreign checkpoint. Against the signatures of its updates in batches, and
+//! replaying and folding its documents by the guard, nothing else. Aim: at most 1.5 times as much.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::io::Write as _;
+use std::time::Instant;
+
+use anjuan_node::audit::{Policy, Verdict};
+use anjuan_node::document::{Document, Expected, actor, change_hash};
+use anjuan_node::kind::positions::Positions;
+use anjuan_node::kind::{Entry, History};
+use anjuan_sync::verify::verify_all;
+use anjuan_sync::{DocumentId, SignedUpdate};
+use anjuan_tests::bundle::{Scene, audit, hour};
+use anjuan_tests::world::{accepted, message, registered};
+
+const LENGTH: u64 = 12;
+const TURNS: usize = 5;
+
+/// The guard and the fold of one case, written by one person one after the other.
+fn fold(scene: &Scene, updates: &[SignedUpdate]) {
+    let mut document: Option<Document> = None;
+    let mut own_last = None;
+    for update in updates {
+        let header = update.header();
+        let (author, epoch, id) = (header.author(), header.epoch(), header.document());
+        let expected = Expected {
+            space: header.space(),
+            author: &author,
+            epoch: &epoch,
+            document: &id,
+            own_last,
+        };
+        own_last = Some(change_hash(update.payload()));
+        match &mut document {
+            Some(document) => drop(document.admit(update.payload(), &expected).expect("fits")),
+            None => document = Some(Document::open(update.payload(), &expected).expect("opens").0),
+        }
+    }
+    let document = document.expect("some updates");
+    assert!(document.last_of(&actor(&updates[0].author(), &updates[0].header().epoch())) == own_last);
+    let signer = std::sync::Arc::new(scene.zhang.certified.signer().expect("an operator"));
+    let entries = document.entries().iter().zip(updates).enumerate();
+    let history = History {
+        space: updates[0].header().space().clone(),
+        document: updates[0].header().document(),
+        entries: entries
+            .map(|(at, (extracted, update))| Entry {
+                update: update.id(),
+                signer: signer.clone(),
+                recorded_at: update.header().recorded_at(),
+                past: Positions::all(at),
+                quarantined: None,
+                content: extracted.content.clone(),
+            })
+            .collect(),
+    };
+    black_box(anjuan_node::kind::kind("case").expect("known").fold(&history));
+}
+
+fn line(text: &str) {
+    writeln!(std::io::stdout(), "{text}").expect("standard output");
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let cases = args.iter().position(|arg| arg == "--cases");
+    let cases: u64 = cases.map_or(100, |at| args[at + 1].parse().expect("a number"));
+    let mut scene = Scene::new();
+    let mut updates = Vec::new();
+    for n in 0..cases {
+        let (key, mut document, update) = scene.zhang.create(&registered(n));
+        updates.push(update);
+        updates.push(scene.zhang.change(&key, &mut document, &accepted()));
+        for m in 2..LENGTH {
+            updates.push(scene.zhang.change(&key, &mut document, &message(m)));
+        }
+    }
+    updates.iter().for_each(|update| scene.records.update(update));
+    scene.checkpoint(hour(1));
+    let bundle = scene.bundle();
+    let mut by_case: BTreeMap<DocumentId, Vec<SignedUpdate>> = BTreeMap::new();
+    for update in &updates {
+        by_case
+            .entry(update.header().document())
+            .or_default()
+            .push(update.clone());
+    }
+    let mut figures = [const { Vec::new() }; 3];
+    for _ in 0..TURNS {
+        let copies = updates.clone();
+        let begun = Instant::now();
+        let verdicts = verify_all(copies, &mut rand::rng());
+        assert!(verdicts.iter().all(Result::is_ok));
+        figures[0].push(begun.elapsed().as_secs_f64());
+        let begun = Instant::now();
+        by_case.values().for_each(|case| fold(&scene, case));
+        figures[1].push(begun.elapsed().as_secs_f64());
+        let begun = Instant::now();
+        let report = audit(&bundle, &Policy::default(), &[]);
+        figures[2].push(begun.elapsed().as_secs_f64());
+        assert_eq!(report.verdict, Verdict::Verified, "{:?}", report.findings);
+        assert_eq!(report.figures.documents, cases);
+    }
+    let [signatures, folds, verified] = figures.map(|mut seconds| {
+        seconds.sort_by(f64::total_cmp);
+        seconds[seconds.len() / 2] * 1e6 / (cases * LENGTH) as f64
+    });
+    line(&format!(
+        "audit bundle of {cases} cases, {} updates, {} bytes; µs for one update, median of {TURNS}",
+        updates.len(),
+        bundle.len()
+    ));
+    line(&format!("  signatures in batches       {signatures:>8.1}"));
+    line(&format!("  guard and fold              {folds:>8.1}"));
+    line(&format!(
+        "  audit verify                {verified:>8.1}   ratio {:.2} (aim 1.50)",
+        verified / (signatures + folds)
+    ));
+}
