@@ -18,6 +18,11 @@ use crate::particulars::Subject;
 use crate::text;
 use crate::text::Text;
 
+/// Checkpoints put into a bundle: some months of those an hour apart, and all that a header can name besides.
+const MAX_CHECKPOINTS: usize = 2_048;
+/// Contradictions of others put into one.
+const MAX_CONFLICTS: usize = 256;
+
 /// The journal as it stood, and what the keystore holds beside it.
 struct WithSealed<'s> {
     journal: Journalled,
@@ -152,6 +157,33 @@ impl Service {
         })
     }
 
+    /// What this node signed of its journal and others cosigned, besides `checkpoints`; and contradictions of
+    /// others that it keeps.
+    fn extras(&self, mut checkpoints: Vec<SignedCheckpoint>) -> Result<Extras, ServiceError> {
+        let exhibits = self.exhibits()?;
+        let former = exhibits.former.iter();
+        let former = former.flat_map(|former| former.cosigned.iter().chain([&former.last]));
+        let own = former
+            .chain(&exhibits.history)
+            .chain(&exhibits.cosigned)
+            .chain(&exhibits.newest);
+        for checkpoint in own {
+            if !checkpoints.contains(checkpoint.as_signed()) {
+                checkpoints.push(checkpoint.as_signed().clone());
+            }
+        }
+        // The newest prove the most.
+        let surplus = checkpoints.len().saturating_sub(MAX_CHECKPOINTS);
+        checkpoints.drain(..surplus);
+        let conflicts = exhibits.conflicts.iter();
+        let conflicts = conflicts.map(|evidence| [evidence.earlier.clone(), evidence.later.clone()]);
+        Ok(Extras {
+            checkpoints,
+            conflicts: conflicts.take(MAX_CONFLICTS).collect(),
+            ..Extras::default()
+        })
+    }
+
     /// The name of this node's journal.
     fn origin(&self) -> Result<Origin, ServiceError> {
         let ledger = self.ledger();
@@ -185,10 +217,7 @@ impl Handle<AuditExport> for Service {
     ) -> Result<view::AuditExported, ServiceError> {
         let scope = self.scope_of(&call)?;
         let kept = notes(&call.since)?;
-        let extras = Extras {
-            checkpoints: notes(&call.checkpoints)?,
-            ..Extras::default()
-        };
+        let extras = self.extras(notes(&call.checkpoints)?)?;
         let journal = self.ledger().journalled()?;
         // Each takes the ledger's lock for itself.
         let network = self.ledger().network();
