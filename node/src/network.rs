@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anjuan_sync::NodeKey;
 use anjuan_sync::replica::Cursor;
-use anjuan_sync::session::Turns;
+use anjuan_sync::session::{Figures, Turns};
 use anjuan_sync::transport::{Config, DialError, Endpoint, Event, Limits, Link, PeerAddr, TransportError};
 use libp2p::Multiaddr;
 use rand::{RngExt as _, rng};
@@ -104,6 +104,11 @@ impl NetworkHandle {
     /// Every peer that is kept or connected.
     pub(crate) fn peers(&self, kept: &[String]) -> Vec<view::Peer> {
         self.table().views(kept)
+    }
+
+    /// What the last session with each peer has done; after its end, all that it did.
+    pub(crate) fn session_figures(&self) -> Vec<(NodeKey, Figures)> {
+        self.table().all_figures()
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -303,7 +303,10 @@ fn note(network: &NetworkHandle, service: &Service, peer: NodeKey, event: Event)
             tracing::info!(peer = %peer.short(), ?trees, "comparing place by place");
             network.table().level(peer, false);
         }
-        Event::Figures(figures) => tracing::debug!(peer = %peer.short(), ?figures, "so far"),
+        Event::Figures(figures) => {
+            tracing::debug!(peer = %peer.short(), ?figures, "so far");
+            network.table().figures(peer, figures);
+        }
         Event::Level => network.table().level(peer, true),
         Event::NotLevel { trees, why } => {
             tracing::warn!(peer = %peer.short(), ?trees, ?why, "not level");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use anjuan_sync::session::Figures;
 use anjuan_sync::transport::{LinkControl, PeerAddr, Role, key_peer};
 use anjuan_sync::{NodeKey, Path};
 use tokio::sync::watch;
@@ -27,6 +28,8 @@ struct Peer {
     last_error: Option<Text>,
     skew_seconds: Option<i64>,
     received: u64,
+    /// Of the link that is there, or was last.
+    figures: Option<Figures>,
 }
 
 /// All peers known since the start.
@@ -58,6 +61,17 @@ impl Table {
         let peer = self.0.entry(key).or_default();
         peer.level = level;
         peer.last_seen = Some(SystemTime::now());
+    }
+
+    pub(super) fn figures(&mut self, key: NodeKey, figures: Figures) {
+        self.0.entry(key).or_default().figures = Some(figures);
+    }
+
+    /// What the last session with each peer has done.
+    pub(super) fn all_figures(&self) -> Vec<(NodeKey, Figures)> {
+        let told = self.0.iter();
+        told.filter_map(|(key, peer)| Some((*key, peer.figures?)))
+            .collect()
     }
 
     pub(super) fn skewed(&mut self, key: NodeKey, seconds: i64) {
