@@ -11,6 +11,7 @@
 mod child;
 mod floor;
 mod homes;
+mod pair;
 mod people;
 mod process;
 mod report;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 pub use self::child::run as run_child;
+pub use self::pair::Pair;
 pub use self::process::ROLE;
 pub use self::report::print;
 use self::scenarios::Stage;

@@ -75,7 +75,7 @@ impl Year {
                 fs::remove_dir_all(&folder)?;
             }
             fs::create_dir_all(&folder)?;
-            let updates = compose(&people, &villages, plan)?;
+            let updates = compose(&people, &villages, plan.cases, plan.seed)?;
             let mut out = BufWriter::new(File::create(&file)?);
             for update in &updates {
                 let bytes = update.encode();
@@ -129,10 +129,15 @@ struct Open {
 }
 
 /// Composes and signs everything, in the order of time.
-fn compose(people: &People, villages: &[UnitCode], plan: &Plan) -> Result<Vec<SignedUpdate>, AnyError> {
-    let rng = &mut StdRng::seed_from_u64(plan.seed);
-    let mut steps = Vec::with_capacity(plan.cases * UPDATES);
-    for case in 0..plan.cases {
+pub(super) fn compose(
+    people: &People,
+    villages: &[UnitCode],
+    cases: usize,
+    seed: u64,
+) -> Result<Vec<SignedUpdate>, AnyError> {
+    let rng = &mut StdRng::seed_from_u64(seed);
+    let mut steps = Vec::with_capacity(cases * UPDATES);
+    for case in 0..cases {
         let mut at = BEGINNING + rng.random_range(0..320 * DAY);
         for step in 0..UPDATES {
             steps.push((at, case, step));
@@ -144,7 +149,7 @@ fn compose(people: &People, villages: &[UnitCode], plan: &Plan) -> Result<Vec<Si
         .iter()
         .map(|village| writers(people, village, rng))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut open: Vec<Option<Open>> = vec![None; plan.cases];
+    let mut open: Vec<Option<Open>> = vec![None; cases];
     let mut updates = Vec::with_capacity(steps.len());
     for (at, case, step) in steps {
         let village = case % villages.len();
