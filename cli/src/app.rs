@@ -176,14 +176,23 @@ impl<'a, H: Host> App<'a, H> {
 
     /// Prints an answer.
     pub fn show<V: View + Serialize + ?Sized>(&mut self, view: &V) -> Result<(), ServiceError> {
-        let text = if self.ui.json {
-            json_line(view)?
-        } else {
-            let mut page = Page::new(&self.ui);
-            view.lay_out(&mut page);
-            page.finish()
-        };
-        self.console.out(&text).map_err(|error| {
+        if self.ui.json {
+            return self.print_json(view);
+        }
+        let mut page = Page::new(&self.ui);
+        view.lay_out(&mut page);
+        let text = page.finish();
+        self.print(&text)
+    }
+
+    /// Prints a value as one line of JSON.
+    pub fn print_json<V: Serialize + ?Sized>(&mut self, value: &V) -> Result<(), ServiceError> {
+        self.print(&json_line(value)?)
+    }
+
+    /// Prints text as it is.
+    pub fn print(&mut self, text: &str) -> Result<(), ServiceError> {
+        self.console.out(text).map_err(|error| {
             ServiceError::new(
                 ErrorKind::Storage,
                 text!(

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod bundle;
 mod demo;
 mod document;
 mod init;
@@ -9,6 +10,7 @@ mod operator;
 mod peer;
 mod serve;
 mod status;
+mod sync;
 mod todo;
 mod unit;
 mod verify;
@@ -49,6 +51,12 @@ pub enum Command {
     /// Peers.
     #[command(about = bi!("管理对端节点", "manage peers"))]
     Peer(peer::Peer),
+    /// Syncing.
+    #[command(about = bi!("查看同步情况,或立即同步", "show how syncing goes, or sync at once"))]
+    Sync(sync::Sync),
+    /// Bundles.
+    #[command(about = bi!("没有网络时:用文件交换内容", "where there is no network: exchange by files"))]
+    Bundle(bundle::Bundle),
     /// Cases.
     #[command(about = bi!("调解案件:登记、办理、查询", "cases: register, handle, look up"))]
     Case(Documents<Case>),
@@ -78,6 +86,8 @@ impl Command {
             Self::Operator(command) => command.run(app),
             Self::Unit(command) => command.run(app),
             Self::Peer(command) => command.run(app),
+            Self::Sync(command) => command.run(app),
+            Self::Bundle(command) => command.run(app),
             Self::Case(command) => command.run(app),
             Self::Register(command) => command.run(app),
             Self::Todo(command) => command.run(app),

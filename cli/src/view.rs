@@ -1,5 +1,6 @@
 //! Answers laid out for people.
 
+mod bundle;
 mod document;
 mod flow;
 mod history;
@@ -8,6 +9,7 @@ mod page;
 mod people;
 mod setup;
 mod status;
+mod sync;
 mod verification;
 mod words;
 
@@ -17,6 +19,7 @@ use anjuan_node::service::view::Unit;
 use serde::Serialize;
 
 pub use page::Page;
+pub use sync::states;
 
 /// An answer that can be laid out.
 pub trait View {

@@ -1,4 +1,5 @@
-//! The loopback API of a running node: `POST /v1/<call>` with the call's JSON, over HTTP on 127.0.0.1.
+//! The loopback API of a running node: `POST /v1/<call>` with the call's JSON, over HTTP on 127.0.0.1; and
+//! `GET /metrics`, in the Prometheus text format.
 //!
 //! Other users of the machine, and web pages in its browsers, can reach a loopback port too. So a request
 //! must carry the token that stands in the node's home, name the loopback address as its host (else a web

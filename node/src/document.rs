@@ -72,7 +72,7 @@ pub struct Extracted {
     /// Of the creating change: the document's kind.
     pub kind: Option<String>,
     /// Its event, and what it sets in the record.
-    pub content: Content,
+    pub content: Arc<Content>,
 }
 
 impl Extracted {

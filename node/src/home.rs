@@ -5,7 +5,8 @@
 //! keys/         node, authority, operators journal/    the truth
 //! sled/         the case store             keystore/   sealed particulars
 //! tickets       invitations given out      cursors     how far peers' stores were taken in
-//! epoch.json    this life of the store     api.json    address and token, while the node runs
+//! marks         what peers have of it      api.json    address and token, while the node runs
+//! epoch.json    this life of the store
 //! ```
 
 use std::io;

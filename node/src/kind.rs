@@ -68,7 +68,7 @@ pub struct Entry {
     /// Why certificates alone rule it out of the fold, if they do.
     pub quarantined: Option<Text>,
     /// What it says.
-    pub content: Content,
+    pub content: Arc<Content>,
 }
 
 impl Entry {

@@ -36,7 +36,7 @@ use minicbor::{Decode, Encode};
 use self::cases::Cases;
 pub use self::commit::{Draft, RecordError, Recorded};
 use self::document_state::DocumentState;
-pub use self::incoming::{Checked, Outcome, Taken, check};
+pub use self::incoming::{Checked, Outcome, Taken, check, check_on};
 pub use self::index::{DocumentKey, Held, Standing};
 pub use self::open::{OpenReport, Opening};
 use self::order::Order;
@@ -240,9 +240,20 @@ impl Ledger {
         }))
     }
 
-    /// Bytes of the journal, roughly: what its frames hold.
+    /// Frames taken in that are not synced to disk yet.
+    pub fn unsynced(&self) -> u64 {
+        self.next.saturating_sub(self.journal.end())
+    }
+
+    /// How many frames of the journal are durable.
     pub fn journal_end(&self) -> u64 {
         self.journal.end()
+    }
+
+    /// Has the case store fail.
+    #[cfg(test)]
+    pub(crate) fn fail_store(&self) {
+        self.cases.fail();
     }
 
     /// Why nothing is acknowledged at present.
@@ -254,10 +265,10 @@ impl Ledger {
 impl Drop for Ledger {
     /// Writes the case store, so that the next start has nothing to take in again.
     fn drop(&mut self) {
-        if self.is_ahead || std::thread::panicking() {
+        if self.is_ahead || !self.cases.is_kept() || std::thread::panicking() {
             return;
         }
-        if let Err(error) = self.write_cases() {
+        if let Err(error) = self.flush() {
             tracing::warn!(%error, "the case store is not level with the journal; it is at the next start");
         }
     }

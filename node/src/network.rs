@@ -20,10 +20,13 @@ use libp2p::Multiaddr;
 use rand::{RngExt as _, rng};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
+use tokio::time::interval;
 
+pub(crate) use self::driver::read_durable;
 pub(crate) use self::joining::{ask_to_join, parent_address, read_answer};
 use self::table::Table;
+pub(crate) use self::table::{Kin, Row, Totals};
 use crate::service::{ErrorKind, Service, ServiceError, view};
 use crate::text;
 use crate::text::Text;
@@ -56,6 +59,8 @@ struct Shared {
 /// stays within some pages of each.
 const AT_A_TIME: usize = 32;
 const TURN: Duration = Duration::from_secs(10);
+/// How often it is written down where peers stand. What is lost of it costs comparing, nothing else.
+const SAVING: Duration = Duration::from_secs(60);
 
 impl NetworkHandle {
     /// Tells every session that the ledger has something new.
@@ -103,7 +108,22 @@ impl NetworkHandle {
 
     /// Every peer that is kept or connected.
     pub(crate) fn peers(&self, kept: &[String]) -> Vec<view::Peer> {
-        self.table().views(kept)
+        self.rows(kept).into_iter().map(|row| row.view).collect()
+    }
+
+    /// The same with what is known of the sessions.
+    pub(crate) fn rows(&self, kept: &[String]) -> Vec<Row> {
+        self.table().rows(kept)
+    }
+
+    /// Sums over all sessions by where the peer stands; sessions refused; attempts that failed.
+    pub(crate) fn totals(&self) -> (BTreeMap<Kin, Totals>, u64, u64) {
+        self.table().totals()
+    }
+
+    /// How many peers have their turn to be served, and to be pulled from.
+    pub(crate) fn turns(&self) -> [usize; 2] {
+        [self.0.serving.held(), self.0.pulling.held()]
     }
 
     /// What the last session with each peer has done; after its end, all that it did.
@@ -144,6 +164,8 @@ pub struct Settings {
 pub struct Network {
     handle: NetworkHandle,
     events: mpsc::Receiver<Event>,
+    /// The cursors written down last.
+    saved: Vec<u8>,
 }
 
 fn usage(zh: String, en: String) -> ServiceError {
@@ -218,23 +240,32 @@ impl Network {
             endpoint,
             runtime: Handle::current(),
             changes: watch::Sender::new(0),
-            table: Mutex::new(Table::default()),
+            table: Mutex::new(Table::new(service.unit().path())),
             cursors: Mutex::new(cursors),
             started: Instant::now(),
             serving: Arc::new(Turns::new(AT_A_TIME, TURN)),
             pulling: Arc::new(Turns::new(AT_A_TIME, TURN)),
         }));
         service.set_network(handle.clone());
-        Ok(Self { handle, events })
+        Ok(Self {
+            handle,
+            events,
+            saved: Vec::new(),
+        })
     }
 
     /// Serves links and requests until `stop` resolves, then closes everything; the ports are free after.
     pub async fn run(mut self, service: Service, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         let mut links = JoinSet::new();
+        let mut saving = interval(SAVING);
         loop {
             let event = tokio::select! {
                 () = &mut stop => break,
+                _ = saving.tick() => {
+                    block_in_place(|| self.save(&service));
+                    continue;
+                }
                 event = self.events.recv() => event,
                 Some(_) = links.join_next(), if !links.is_empty() => continue,
             };
@@ -247,10 +278,12 @@ impl Network {
                     retry_in,
                 }) => {
                     tracing::info!(peer = %peer.short(), %error, retry = ?retry_in, "peer not reached");
+                    let mut table = self.handle.table();
                     // What it is kept out for says more.
                     if error != DialError::Refused {
-                        self.handle.table().failed(peer, words::not_reached(&error));
+                        table.failed(peer, words::not_reached(&error));
                     }
+                    table.not_reached(peer, retry_in);
                 }
                 Some(Event::Discovered(address)) => {
                     let endpoint = self.handle.0.endpoint.clone();
@@ -265,7 +298,7 @@ impl Network {
         let ended = async { while links.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(Duration::from_secs(3), ended).await;
         links.abort_all();
-        self.save_cursors(&service);
+        self.save(&service);
         self.handle.0.endpoint.clone().stop().await;
     }
 
@@ -275,11 +308,18 @@ impl Network {
         links.spawn(async move { driver::run(handle, service, link, closing).await });
     }
 
-    fn save_cursors(&self, service: &Service) {
+    /// Writes down how far peers' stores were taken in, and what they have of this one.
+    fn save(&mut self, service: &Service) {
         let bytes = minicbor::to_vec(&*self.handle.cursors()).expect("writing to a vector does not fail");
-        if let Err(error) = service.home().write(CURSORS, &bytes) {
-            tracing::warn!(%error, "cursors not saved; the next start compares everything once");
+        if bytes != self.saved {
+            match service.home().write(CURSORS, &bytes) {
+                Ok(()) => self.saved = bytes,
+                Err(error) => {
+                    tracing::warn!(%error, "cursors not saved; the next start compares everything once");
+                }
+            }
         }
+        service.save_marks();
     }
 }
 

@@ -2,11 +2,14 @@
 //! API of a running node; both run the same calls.
 
 mod advice;
+mod bundle;
 pub mod call;
 mod delivered;
 mod documents;
 pub mod enrolment;
 pub mod error;
+pub(crate) mod marks;
+mod metrics;
 mod operators;
 mod particulars;
 mod peers;
@@ -14,6 +17,7 @@ mod record;
 pub mod setup;
 mod signing;
 mod status;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -31,7 +35,9 @@ use rand::{RngExt as _, rng};
 pub use call::{Call, Handle, HandleAll, Progress};
 pub use error::{ErrorKind, ServiceError};
 
+use self::marks::Marks;
 use self::signing::Sessions;
+use self::sync::Tally;
 use crate::enrol::TicketBook;
 use crate::files::Disk;
 use crate::home::Home;
@@ -41,6 +47,9 @@ use crate::network::NetworkHandle;
 use crate::text::Text;
 use crate::unit::UnitCode;
 use crate::unit::divisions::Divisions;
+
+/// The file of [`Marks`].
+const MARKS: &str = "marks";
 
 /// The clock: a function, so that tests can set it.
 pub type Clock = fn() -> Timestamp;
@@ -83,6 +92,10 @@ struct Inner {
     sessions: Mutex<Sessions>,
     tickets: Mutex<TicketBook>,
     network: OnceLock<NetworkHandle>,
+    /// What other stores have, and how far they were taken in.
+    marks: Mutex<Marks>,
+    /// What the documents came to when they were last counted.
+    tally: Mutex<Option<Tally>>,
     notes: Vec<Text>,
     clock: Clock,
 }
@@ -119,6 +132,11 @@ impl Service {
         }
         Ok(Self(Arc::new(Inner {
             tickets: Mutex::new(home.tickets()?),
+            marks: Mutex::new(
+                home.read(MARKS)?
+                    .map_or_else(Marks::default, |bytes| Marks::decode(&bytes)),
+            ),
+            tally: Mutex::default(),
             home: Mutex::new(home),
             unit,
             ledger: Mutex::new(ledger),
@@ -169,6 +187,21 @@ impl Service {
     fn announce(&self) {
         if let Some(network) = self.network() {
             network.announce();
+        }
+    }
+
+    /// What is known of other stores. Taken after the ledger's lock, never before it.
+    pub(crate) fn marks(&self) -> MutexGuard<'_, Marks> {
+        lock(&self.0.marks)
+    }
+
+    /// Writes down what is known of other stores, if that changed.
+    pub(crate) fn save_marks(&self) {
+        let Some(bytes) = self.marks().take_changes() else {
+            return;
+        };
+        if let Err(error) = self.home().write(MARKS, &bytes) {
+            tracing::warn!(%error, "marks not saved; bundles may carry more than they need to");
         }
     }
 

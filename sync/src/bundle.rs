@@ -20,13 +20,13 @@ use minicbor::{Decode, Encode};
 use crate::hash::{Digest, Domain, Hasher};
 use crate::id::{NetworkId, StoreEpoch};
 use crate::path::Path;
-use crate::replica::{Position, ReplicaError, Roots};
+use crate::replica::{Cursor, Position, ReplicaError, Roots};
 use crate::update::Timestamp;
 
 mod export;
 mod import;
 
-pub use export::{Export, Progress, Since, write_bundle};
+pub use export::{Export, Origin, Progress, Since, write_bundle};
 pub use import::{Import, read_bundle};
 
 const MAGIC: [u8; 8] = *b"ANJUANBU";
@@ -34,6 +34,8 @@ const MAGIC: [u8; 8] = *b"ANJUANBU";
 pub const BUNDLE_VERSION: u16 = 1;
 /// Bytes in the longest header.
 const MAX_HEADER: usize = 4096;
+/// Other stores that a header may tell of; what fits beside the longest paths.
+pub const MAX_TAKEN: usize = 64;
 /// Bytes in the longest page, compressed: what zstd cannot compress gets a little longer.
 const MAX_BODY: usize = 1024 * 1024;
 const _: () =
@@ -74,6 +76,10 @@ pub struct Header {
     /// When it was written, by that node's clock.
     #[n(7)]
     pub written: Timestamp,
+    /// How far the writer took other stores in, at least within the scope. Whoever finds his own store
+    /// knows what the writer has, and sends no more than the rest.
+    #[n(8)]
+    pub taken: Vec<Cursor>,
 }
 
 /// Why a bundle cannot be written or read.

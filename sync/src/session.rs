@@ -187,6 +187,8 @@ impl Session {
                 figures.behind = Behind::Level;
             }
             figures.peer_is_level = open.levels.peer_has_taken_all();
+            figures.peer_has = open.levels.peer_has();
+            figures.said = open.levels.said().map(|said| said.roots);
         }
         figures
     }

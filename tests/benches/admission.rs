@@ -10,15 +10,14 @@
 //!
 //! **Durable commits**: 16 threads record a message through `Ledger::record`, wait until it is durable, and
 //! record the next. Against 16 threads that append as many bytes to a file and wait for `fdatasync`:
-//! *each* for itself, and *grouped*, as `commit.rs` says. Aim: 0.8 of the better one.
+//! *each* for itself, and *grouped*, as [`anjuan_tests::disk`] says. Aim: 0.8 of the better one.
 
 use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
 use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anjuan_node::authority::certificate::CertificateKind;
@@ -26,6 +25,7 @@ use anjuan_node::document::{Document, Expected, actor, change_hash};
 use anjuan_node::ledger::{DocumentKey, Draft, Ledger, check};
 use anjuan_sync::replica::Record;
 use anjuan_sync::{LogEpoch, SignedUpdate, Space};
+use anjuan_tests::disk::{commits_per_second, median, raw_each, raw_grouped};
 use anjuan_tests::world::{
     NOW, Writer, certify, content, credential, key, message, open, public, registered, root, take,
 };
@@ -74,11 +74,6 @@ fn timed(count: u64, work: impl FnOnce()) -> f64 {
     let begun = Instant::now();
     work();
     begun.elapsed().as_secs_f64() * 1e6 / count as f64
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
 
 fn write(writer: &mut Writer, cases: u64) -> Vec<Vec<SignedUpdate>> {
@@ -151,7 +146,7 @@ fn admission(size: &Size, line: &mut dyn FnMut(String)) {
                     black_box(taken);
                 }
                 // The case store is written behind; that it is written belongs to the work.
-                ledger.write_cases().expect("written");
+                ledger.flush().expect("written");
             }),
             timed(count, || {
                 for update in cases.iter().flatten() {
@@ -265,7 +260,7 @@ fn catch_up(size: &Size, line: &mut dyn FnMut(String)) {
                 durable.wait().expect("durable");
                 ledger.settle_sealed(&taken.touched).expect("settled");
             }
-            ledger.write_cases().expect("written");
+            ledger.flush().expect("written");
         }));
         assert_eq!(ledger.counts().updates, count);
     }
@@ -281,26 +276,6 @@ fn catch_up(size: &Size, line: &mut dyn FnMut(String)) {
     ));
 }
 
-/// Runs `commit` in all threads for a while; gives commits a second.
-fn measure(commit: impl Fn(usize) + Sync) -> f64 {
-    let (stop, commits) = (AtomicBool::new(false), AtomicU64::new(0));
-    let begun = Instant::now();
-    std::thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let (stop, commits, commit) = (&stop, &commits, &commit);
-            scope.spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    commit(thread);
-                    commits.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        std::thread::sleep(TURN);
-        stop.store(true, Ordering::Relaxed);
-    });
-    commits.into_inner() as f64 / begun.elapsed().as_secs_f64()
-}
-
 /// The case a thread writes to, and how much it has written there.
 type Open = Mutex<(Option<DocumentKey>, u64)>;
 
@@ -309,7 +284,7 @@ fn recorded(home: &Path) -> f64 {
     let ledger = Mutex::new(ledger);
     let open: Vec<Open> = (0..THREADS).map(|_| Open::default()).collect();
     let fresh = LogEpoch::from_bytes([3; 16]);
-    measure(|thread| {
+    commits_per_second(THREADS, TURN, |thread| {
         let mut mine = open[thread].lock().expect("its own");
         if mine.1 == LENGTH {
             *mine = (None, 0);
@@ -338,61 +313,6 @@ fn recorded(home: &Path) -> f64 {
             .expect("recorded");
         durable.wait().expect("durable");
         *mine = (Some(recorded.document), mine.1 + 1);
-    })
-}
-
-fn raw_each(folder: &Path, bytes: &[u8]) -> f64 {
-    let path = folder.join("each");
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .expect("made");
-    let lock = Mutex::new(());
-    measure(|_| {
-        let held = lock.lock().expect("not poisoned");
-        (&file).write_all(bytes).expect("written");
-        drop(held);
-        file.sync_data().expect("synced");
-    })
-}
-
-#[derive(Default)]
-struct Group {
-    pending: Vec<u8>,
-    taken: u64,
-    durable: u64,
-    leading: bool,
-}
-
-fn raw_grouped(folder: &Path, bytes: &[u8]) -> f64 {
-    let path = folder.join("grouped");
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .expect("made");
-    let (group, synced) = (Mutex::new(Group::default()), Condvar::new());
-    measure(|_| {
-        let mut state = group.lock().expect("not poisoned");
-        state.pending.extend_from_slice(bytes);
-        state.taken += 1;
-        let mine = state.taken;
-        while state.durable < mine {
-            if state.leading {
-                state = synced.wait(state).expect("not poisoned");
-                continue;
-            }
-            state.leading = true;
-            let (bytes, upto) = (std::mem::take(&mut state.pending), state.taken);
-            drop(state);
-            (&file).write_all(&bytes).expect("written");
-            file.sync_data().expect("synced");
-            state = group.lock().expect("not poisoned");
-            state.leading = false;
-            state.durable = upto;
-            synced.notify_all();
-        }
     })
 }
 
@@ -438,8 +358,8 @@ fn commits(size: &Size, line: &mut dyn FnMut(String)) {
         let folder = folder();
         fs::create_dir_all(folder.path()).expect("made");
         figures[0].push(recorded(folder.path()));
-        figures[1].push(raw_each(folder.path(), &bytes));
-        figures[2].push(raw_grouped(folder.path(), &bytes));
+        figures[1].push(raw_each(folder.path(), THREADS, TURN, &bytes));
+        figures[2].push(raw_grouped(folder.path(), THREADS, TURN, &bytes));
     }
     let [recorded, each, grouped] = figures.map(median);
     let alone = recording(folder().path(), size.cases);

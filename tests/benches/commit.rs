@@ -3,118 +3,36 @@
 //! Each writer appends one record of 900 bytes, waits until it is durable, and appends the next.
 //!
 //! - **journal**: `Journal::append` and `Ticket::wait`; framed, checksummed, read back by position.
-//! - **raw each**: a lock around one `write` to the end of a file, then the writer's own `fdatasync`
-//!   outside the lock, so that those of several writers may overlap: what one gets without a journal.
-//! - **raw grouped**: the bytes alone, but all that wait at the time go into one `write` and one
-//!   `fdatasync` by whichever writer comes first: the most one gets without framing or a thread.
+//! - **raw each**, **raw grouped**: as [`anjuan_tests::disk`] says.
 //!
 //! The ratio that is aimed at (0.8 with 16 writers) is against the better of the two in the same turn. A
 //! turn is short and there are many of them: a disk that others use, too, is ten times slower at one
 //! moment than at the next. All figures are medians over the turns.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anjuan_node::files::Disk;
 use anjuan_node::journal::{Frame, Journal, Kind, Options};
+use anjuan_tests::disk::{commits_per_second, median, raw_each, raw_grouped};
 
 const RECORD: [u8; 900] = [0x5a; 900];
 const TURNS: usize = 21;
 const TURN: Duration = Duration::from_millis(150);
 
-/// Runs `commit` in `writers` threads for a while; gives commits a second.
-fn measure(writers: usize, commit: impl Fn() + Sync) -> f64 {
-    let stop = AtomicBool::new(false);
-    let commits = AtomicU64::new(0);
-    let begun = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..writers {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    commit();
-                    commits.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        std::thread::sleep(TURN);
-        stop.store(true, Ordering::Relaxed);
-    });
-    commits.into_inner() as f64 / begun.elapsed().as_secs_f64()
-}
-
 fn journal(folder: &Path, writers: usize) -> f64 {
     let (journal, _) =
         Journal::open(Arc::new(Disk), &folder.join("journal"), Options::default()).expect("opened");
-    measure(writers, || {
+    commits_per_second(writers, TURN, |_| {
         let frame = Frame {
             kind: Kind::new(1),
             bytes: &RECORD,
         };
         journal.append(&[frame]).expect("taken").wait().expect("durable");
     })
-}
-
-fn raw_each(folder: &Path, writers: usize) -> f64 {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(folder.join("each"))
-        .expect("made");
-    let lock = Mutex::new(());
-    measure(writers, || {
-        let held = lock.lock().expect("not poisoned");
-        (&file).write_all(&RECORD).expect("written");
-        drop(held);
-        file.sync_data().expect("synced");
-    })
-}
-
-#[derive(Default)]
-struct Group {
-    pending: Vec<u8>,
-    taken: u64,
-    durable: u64,
-    leading: bool,
-}
-
-fn raw_grouped(folder: &Path, writers: usize) -> f64 {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(folder.join("grouped"))
-        .expect("made");
-    let group = Mutex::new(Group::default());
-    let synced = Condvar::new();
-    measure(writers, || {
-        let mut state = group.lock().expect("not poisoned");
-        state.pending.extend_from_slice(&RECORD);
-        state.taken += 1;
-        let mine = state.taken;
-        while state.durable < mine {
-            if state.leading {
-                state = synced.wait(state).expect("not poisoned");
-                continue;
-            }
-            state.leading = true;
-            let (bytes, upto) = (std::mem::take(&mut state.pending), state.taken);
-            drop(state);
-            (&file).write_all(&bytes).expect("written");
-            file.sync_data().expect("synced");
-            state = group.lock().expect("not poisoned");
-            state.leading = false;
-            state.durable = upto;
-            synced.notify_all();
-        }
-    })
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
 
 fn main() {
@@ -137,7 +55,11 @@ fn main() {
     for writers in [1, 4, 16, 64] {
         let mut figures = [const { Vec::new() }; 3];
         for turn in 0..turns {
-            let kinds: [fn(&Path, usize) -> f64; 3] = [journal, raw_each, raw_grouped];
+            let kinds: [fn(&Path, usize) -> f64; 3] = [
+                journal,
+                |folder, writers| raw_each(folder, writers, TURN, &RECORD),
+                |folder, writers| raw_grouped(folder, writers, TURN, &RECORD),
+            ];
             for kind in (0..3).map(|n| (n + turn) % 3) {
                 figures[kind].push(kinds[kind](&folder, writers));
             }

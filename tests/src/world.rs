@@ -81,17 +81,12 @@ pub fn credential(certified: &Certified) -> Record {
 
 /// Opens the ledger in `home`.
 pub fn open(home: &FilePath, unit: &str, fresh: LogEpoch) -> (Ledger, OpenReport) {
-    open_caching(home, unit, fresh, CACHE)
-}
-
-/// Opens the ledger in `home`, with so many bytes of cache for its case store.
-pub fn open_caching(home: &FilePath, unit: &str, fresh: LogEpoch, cache: u64) -> (Ledger, OpenReport) {
     let opening = Opening {
         home,
         root: root().as_ref().clone(),
         unit: &unit.parse().expect("a unit code"),
         files: Arc::new(Disk),
-        cache_bytes: Some(cache),
+        cache_bytes: Some(CACHE),
         fresh,
     };
     Ledger::open(opening, &mut |_, _| {}).expect("the ledger opens")

@@ -58,7 +58,13 @@ impl Line {
         let pair = Pair::made(folder.path(), cases).expect("two homes");
         let address = format!("/ip4/{}/tcp/4509/p2p/{}", net.upper(), pair.town_peer);
         let town = Node::serve(net.above(), &pair.town, &pair.unit, &net.upper(), None);
-        let village = Node::serve(net.below(), &pair.village, &pair.unit, &net.lower(), Some(&address));
+        let village = Node::serve(
+            net.below(),
+            &pair.village,
+            &pair.unit,
+            &net.lower(),
+            Some(&address),
+        );
         Some(Self {
             net,
             village,

@@ -61,6 +61,8 @@ fn help_is_in_one_language_only() {
         "case",
         "case list",
         "unit find",
+        "sync status",
+        "bundle import",
     ] {
         for (lang, heading) in [(Lang::Zh, "选项"), (Lang::En, "Options")] {
             let Err(Stop::Print(help)) = read(&format!("{command} --help"), lang) else {
@@ -102,6 +104,13 @@ fn well_formed_lines_are_taken() {
         "peer list",
         "peer add /ip4/1.2.3.4/tcp/1/p2p/x",
         "peer remove x",
+        "sync status --watch",
+        "sync now --peer 450902 --wait 0",
+        "sync metrics",
+        "bundle export --all --out f",
+        "bundle export --since 450902001 --scope 450902001001 --out f",
+        "bundle import f --salvage",
+        "bundle show f",
         "case list --stage mediation --category land --unit 450902 --due-by 2019-06-01 --text 宅基地 --needs-decision --all --limit 5 --offset 10",
         "case show 3f2a",
         "case history 3f2a",
@@ -142,6 +151,13 @@ fn what_is_wrong_is_named() {
             "case particulars erase a b --basis because --reference x",
             "purpose-done",
         ),
+        ("bundle export --out f", "--since"),
+        (
+            "bundle export --all --since 450902 --out f",
+            "cannot be used with",
+        ),
+        ("bundle export --all", "--out"),
+        ("sync now --wait 3601", "from 0 to 3600"),
         ("frobnicate", "no command frobnicate"),
         ("status --frob", "no argument --frob"),
         ("status --lang fr", "zh"),

@@ -14,6 +14,13 @@ pub fn moment(ui: &Ui, time: Timestamp) -> String {
         .to_string()
 }
 
+/// An instant in the user's zone, to the second: `2019-05-06 09:12:30`.
+pub fn second(ui: &Ui, time: Timestamp) -> String {
+    time.to_zoned_datetime(ui.zone.clone())
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
+}
+
 /// An instant for machines: `2019-05-06T01:12:00Z`, with the fraction it has.
 pub fn rfc3339(time: Timestamp) -> String {
     time.to_string()

@@ -27,6 +27,19 @@ pub(super) fn toned(text: impl Into<String>, ink: Ink) -> Piece {
     }
 }
 
+/// Bytes in the unit in which they are short: `812 B`, `1.4 MB`.
+pub(super) fn size(bytes: u64) -> String {
+    let mut shown = bytes as f64;
+    for unit in ["B", "KB", "MB", "GB"] {
+        if shown < 1000.0 {
+            let places = usize::from(shown < 10.0 && unit != "B");
+            return format!("{shown:.places$} {unit}");
+        }
+        shown /= 1000.0;
+    }
+    format!("{shown:.1} TB")
+}
+
 /// A page being written.
 #[derive(Debug)]
 pub struct Page<'u> {
@@ -125,5 +138,20 @@ impl<'u> Page<'u> {
             days => text!("剩 {days} 天", "{days} days left"),
         };
         toned(format!("{due} {}", self.say(&rest)), ink)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown_short() {
+        let sizes = [0, 999, 1400, 53_000, 2_600_000, 7_100_000_000, 4_000_000_000_000];
+        let shown = sizes.map(size);
+        assert_eq!(
+            shown,
+            ["0 B", "999 B", "1.4 KB", "53 KB", "2.6 MB", "7.1 GB", "4.0 TB"]
+        );
     }
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anjuan_node::service::setup::Founded;
 use anjuan_node::service::view::{
-    DocumentDetail, DocumentHistory, DocumentLine, Due, Invitation, Listing, Operator, Particulars, Peer,
-    Recorded, Revoked, Status, UnitDetail, Verification,
+    BundleImported, BundleSummary, BundleWritten, DocumentDetail, DocumentHistory, DocumentLine, Due,
+    Invitation, Listing, Operator, Particulars, Peer, Recorded, Revoked, Status, SyncNow, SyncStatus,
+    UnitDetail, Verification,
 };
 use anjuan_node::text::Lang;
 use serde::Serialize;
@@ -123,5 +124,90 @@ fn what_was_done() {
         "verification",
         json!({"ok": true, "credentials": 3, "updates": 40, "logs": 2, "documents": 5, "sealed": 1,
             "not_counting": {"quarantined": 1}, "faults": [], "millis": 12}),
+    );
+}
+
+#[test]
+fn syncing() {
+    let peer = |id: &str, connected: bool, behind: Value, lacks: Value| {
+        json!({"peer_id": id, "address": "/ip4/10.0.0.1/tcp/4509", "unit": {"code": "450902", "name": "玉州区",
+            "level": "county"}, "kept": true, "connected": connected, "level": lacks == 0,
+            "last_seen": "2019-06-01T08:00:00Z", "last_error": null, "clock_skew_seconds": null, "received": 3,
+            "behind": behind, "lacks": lacks, "rate": 7_900, "round_trips": 4, "sent_bytes": 812,
+            "received_bytes": 53_000, "next_attempt": null})
+    };
+    let mut lost = peer("12D3KooWLost", false, Value::Null, json!(12));
+    lost["last_error"] = json!({"zh": "连接不上\u{1b}[2J", "en": "connection refused\u{1b}[2J"});
+    lost["next_attempt"] = json!("2019-06-01T08:05:00Z");
+    let peers = json!([
+        peer("12D3KooWLevel", true, json!({"records": 0, "bytes": 0}), json!(0)),
+        peer(
+            "12D3KooWBehind",
+            true,
+            json!({"records": 1200, "bytes": 480_000}),
+            Value::Null
+        ),
+        peer("12D3KooWAhead", true, json!({"records": 0, "bytes": 0}), json!(7)),
+        peer("12D3KooWNew", true, Value::Null, Value::Null),
+        lost,
+    ]);
+    let child = |code: &str, enrolled: bool, level: Value, lacks: Value| {
+        json!({"unit": {"code": code, "name": "东成社区", "level": "village"}, "enrolled": enrolled,
+            "updates": 40, "logs": 2, "connected": !level.is_null(), "level": level, "lacks": lacks,
+            "last_received": "2019-06-01T07:00:00Z"})
+    };
+    let unit = json!({"code": "450902001", "name": "玉城街道", "level": "town"});
+    let status = json!({"unit": unit, "running": true, "peers": peers, "children": [
+        child("450902001001", true, json!(true), json!(0)),
+        child("450902001002", true, json!(false), json!(3)),
+        child("450902001003", true, Value::Null, json!(3)),
+        child("450902001004", false, Value::Null, Value::Null),
+    ], "waiting": 2, "idle": 1, "quarantined": 3, "evidence": 0, "forks": 1,
+        "stopped": {"zh": "磁盘已满", "en": "the disk is full"}});
+    check::<SyncStatus>("sync-status", status.clone());
+    check::<SyncNow>(
+        "sync-now",
+        json!({"level": false, "peers": [peers[0], peers[4]], "millis": 60_000}),
+    );
+    // The lines of `--watch`.
+    let status: SyncStatus = serde_json::from_value(status).expect("fits");
+    let lines = super::states(&Ui::plain(Lang::En), &status);
+    assert_eq!(
+        lines["peer 450902 玉州区 12D3KooWBehind"],
+        "behind by 1200, about 480 KB"
+    );
+    assert_eq!(
+        lines["below 450902001003 东成社区"],
+        "40 updates, not connected; it lacks 3"
+    );
+    assert_eq!(lines["quarantined"], "3");
+    assert!(lines.values().all(|line| !line.contains('\u{1b}')), "{lines:?}");
+}
+
+#[test]
+fn bundles() {
+    let village = json!({"code": "450902001001", "name": "东成社区"});
+    check::<BundleWritten>(
+        "bundle-written",
+        json!({"file": "/media/usb/out", "bytes": 81_234, "pages": 1, "records": 77, "scope": village,
+            "peer": village, "since": 412}),
+    );
+    check::<BundleSummary>(
+        "bundle-summary",
+        json!({"file": "/media/usb/out", "bytes": 81_234, "from": village, "written": "2019-06-01T08:00:00Z",
+            "scope": village, "since": 0, "position": 80, "pages": 2, "updates": 70, "forks": 1, "credentials": 5,
+            "sealed": 2, "lacking": 30, "damage": [{"zh": "第 2 页已损坏", "en": "page 2 is damaged"}],
+            "differing": ["up", "sealed"]}),
+    );
+    check::<BundleImported>(
+        "bundle-imported",
+        json!({"from": village, "taken": 30, "known": 47, "waiting": 1, "refused": 2, "forged": 1,
+            "reasons": [{"reason": "the signature is not the author's over this header", "number": 1}],
+            "other_reasons": 2, "damage": [], "differing": ["up"]}),
+    );
+    check::<BundleImported>(
+        "bundle-level",
+        json!({"from": village, "taken": 30, "known": 0, "waiting": 0, "refused": 0, "forged": 0, "reasons": [],
+            "other_reasons": 0, "damage": [], "differing": []}),
     );
 }

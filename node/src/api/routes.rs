@@ -11,14 +11,14 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use futures::stream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::endpoint::Endpoint;
 use super::token::{Nonce, Proof};
-use crate::service::call::{EachCall, each_call};
+use crate::service::call::{EachCall, Metrics, each_call};
 use crate::service::{Call, ErrorKind, Handle, HandleAll, Progress, ServiceError};
 use crate::text;
 
@@ -26,6 +26,8 @@ use crate::text;
 pub const MAX_BODY: usize = 8 << 20;
 /// The media type that asks for an answer in lines, progress first.
 pub const ND_JSON: &str = "application/x-ndjson";
+/// The media type of what `GET /metrics` answers.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// A client on the same machine needs no longer to send a body.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// Calls running at the same time; more wait for their turn.
@@ -89,6 +91,7 @@ pub(super) fn routes<S: HandleAll + Clone + Send + Sync + 'static>(
     each_call(&mut routes);
     let calls = routes
         .0
+        .route("/metrics", get(metrics::<S>))
         .with_state(App {
             service,
             running: Arc::new(Semaphore::new(MAX_RUNNING)),
@@ -246,6 +249,22 @@ async fn answer<S: Shared + Handle<C>, C: Call>(
             Ok(result) => result.unwrap_or_else(refuse),
             Err(_) => refuse(stopping()),
         }
+    }
+}
+
+/// Figures, for whoever shows the token, as a plain GET: that is how monitoring systems ask.
+async fn metrics<S: Shared + Handle<Metrics>>(State(app): State<App<S>>) -> Response {
+    let Ok(permit) = app.running.acquire_owned().await else {
+        return refuse(stopping());
+    };
+    let done = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        run(&app.service, Metrics {}, &mut |_| {})
+    });
+    match done.await {
+        Ok(Ok(metrics)) => ([(header::CONTENT_TYPE, EXPOSITION)], metrics.text).into_response(),
+        Ok(Err(error)) => refuse(error),
+        Err(_) => refuse(stopping()),
     }
 }
 

@@ -12,7 +12,7 @@ use super::*;
 use crate::service::{Call, ErrorKind, Handle, Progress, ServiceError};
 use crate::text::Text;
 
-/// Lists two units, tells progress on `verify`, refuses `invite`, panics on `peer-remove`.
+/// Lists two units, tells progress on `verify`, has metrics, refuses `invite`, panics on `peer-remove`.
 #[derive(Clone)]
 struct Fake;
 
@@ -33,6 +33,7 @@ impl<C: Call> Handle<C> for Fake {
             "invite" => {
                 return Err(ServiceError::new(ErrorKind::Locked, Text::new("锁着", "locked")));
             }
+            "metrics" => json!({"text": "# HELP x X.\n# TYPE x gauge\nx 1\n"}),
             "peer-remove" => panic!("a fault in a handler"),
             other => return Err(ServiceError::new(ErrorKind::NotFound, Text::new(other, other))),
         };
@@ -192,6 +193,28 @@ fn a_page_under_another_name_is_refused_even_with_the_token() {
         r#"{"query":""}"#,
     );
     assert_eq!(status, 200);
+}
+
+#[test]
+fn figures_are_plain_text_for_who_shows_the_token() {
+    let node = Node::start();
+    let token = node.endpoint.token.bearer();
+    let (status, body) = node.send("GET", "/metrics", &node.host(), Some(&token), "", "");
+    assert_eq!(
+        (status, body.as_str()),
+        (200, "# HELP x X.\n# TYPE x gauge\nx 1\n")
+    );
+    assert_eq!(node.send("GET", "/metrics", &node.host(), None, "", "").0, 401);
+    assert_eq!(
+        node.send("GET", "/metrics", "evil.example", Some(&token), "", "")
+            .0,
+        421
+    );
+    assert_eq!(
+        node.send("POST", "/metrics", &node.host(), Some(&token), "", "{}")
+            .0,
+        404
+    );
 }
 
 #[test]

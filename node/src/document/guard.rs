@@ -9,6 +9,8 @@
 //! Every answer is a function of the change and its causal past, never of concurrent changes that happen
 //! to be here already, so all replicas come to the same one.
 
+use std::sync::Arc;
+
 use anjuan_sync::update::payload_hash;
 use anjuan_sync::{AuthorKey, DocumentId, LogEpoch, Space};
 use automerge::legacy::OpId;
@@ -249,7 +251,7 @@ fn judged(
             actor: actor.clone(),
             seq: raw.seq,
             kind: said.kind,
-            content: said.content,
+            content: Arc::new(said.content),
         },
         replaced,
     }

@@ -216,7 +216,7 @@ fn content_survives_the_way_through_a_change() {
     let mut replica = case.open();
     let admitted = case.admit(&mut replica, &other, None, &payload);
     assert_eq!(admitted, Ok(Admission::Applied(Arc::clone(&made))));
-    assert_eq!(made.content, said);
+    assert_eq!(*made.content, said);
     assert_eq!(
         replica.record(),
         json!({"z": "", "n": 0, "urgent": false})

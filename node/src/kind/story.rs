@@ -90,12 +90,18 @@ impl Story {
             recorded_at: noon(&self.today),
             past,
             quarantined: None,
-            content: Content {
+            content: Arc::new(Content {
                 event,
                 record: Default::default(),
-            },
+            }),
         });
         index
+    }
+
+    /// Has an entry set the title of the record.
+    pub(crate) fn retitle(&mut self, index: usize, title: &str) {
+        let content = Arc::make_mut(&mut self.history.entries[index].content);
+        content.record.insert("title".to_owned(), title.into());
     }
 
     /// Records an event that counts.

@@ -252,7 +252,7 @@ impl Ledger {
             recorded_at: header.recorded_at(),
             past: Positions::all(past.entries.len()),
             quarantined: None,
-            content: draft.content.clone(),
+            content: Arc::new(draft.content.clone()),
         });
         let projection = kind.fold(&past);
         match projection.verdicts.last().cloned() {

@@ -1,13 +1,21 @@
 //! Things on their way in: their signatures checked, what became of them told.
 
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::thread::available_parallelism;
+
 use anjuan_sync::replica::{Record, Summary};
 use anjuan_sync::signed::SignatureError;
-use anjuan_sync::verify::verify_all;
+use anjuan_sync::verify::{Verdict, verify_all};
 use anjuan_sync::{SignatureVerified, SignedHeader, SignedUpdate};
-use rand::CryptoRng;
+use rand::rngs::StdRng;
+use rand::{CryptoRng, SeedableRng as _};
 
 use super::fork::fork_bytes;
 use super::index::DocumentKey;
+
+/// Signatures that are worth a thread of their own: a fifth of a page.
+const BATCH: usize = 128;
 
 /// What became of one thing that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +74,15 @@ pub(super) enum One {
     Forged { reason: String, bytes: Vec<u8> },
 }
 
-/// Checks the signatures of what came in, those of updates in one batch.
+/// Checks the signatures of what came in, those of updates in batches on all processors but one, which is
+/// for those who work here meanwhile.
 pub fn check(records: Vec<Record>, rng: &mut impl CryptoRng) -> Checked {
+    let processors = available_parallelism().map_or(1, NonZeroUsize::get);
+    check_on(processors - 1, records, rng)
+}
+
+/// As [`check`], on at most so many threads.
+pub fn check_on(threads: usize, records: Vec<Record>, rng: &mut impl CryptoRng) -> Checked {
     let mut updates = Vec::new();
     let mut others = Vec::new();
     // None marks the place of an update.
@@ -86,7 +101,7 @@ pub fn check(records: Vec<Record>, rng: &mut impl CryptoRng) -> Checked {
             }),
         });
     }
-    let mut verified = verify_all(updates, rng).into_iter();
+    let mut verified = verify_on(threads, updates, rng).into_iter();
     let checked = others.into_iter().map(|other| {
         other.or_else(|| {
             Some(match verified.next()? {
@@ -99,6 +114,31 @@ pub fn check(records: Vec<Record>, rng: &mut impl CryptoRng) -> Checked {
         })
     });
     Checked(checked.flatten().collect())
+}
+
+fn verify_on(threads: usize, mut updates: Vec<SignedUpdate>, rng: &mut impl CryptoRng) -> Vec<Verdict> {
+    let threads = threads.min(updates.len() / BATCH).max(1);
+    let share = updates.len().div_ceil(threads);
+    let mut shares = Vec::new();
+    while updates.len() > share {
+        let rest = updates.split_off(share);
+        shares.push(std::mem::replace(&mut updates, rest));
+    }
+    let mut random: Vec<_> = shares.iter().map(|_| StdRng::from_rng(rng)).collect();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = shares
+            .into_iter()
+            .zip(&mut random)
+            .map(|(share, rng)| scope.spawn(move || verify_all(share, rng)))
+            .collect();
+        let last = verify_all(updates, rng);
+        let mut verdicts = Vec::new();
+        for other in others {
+            verdicts.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        verdicts.extend(last);
+        verdicts
+    })
 }
 
 fn check_fork([a, b]: [SignedHeader; 2]) -> One {

@@ -52,7 +52,7 @@ pub(super) fn history(state: &DocumentState, credentials: &Credentials) -> Resul
             recorded_at: held.recorded_at,
             past,
             quarantined,
-            content: extracted.content.clone(),
+            content: Arc::clone(&extracted.content),
         });
     }
     Ok(History {

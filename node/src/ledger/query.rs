@@ -77,7 +77,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes to the case store what it lacks of the journal.
+    /// Begins to write to the case store what it lacks of the journal.
     ///
     /// # Errors
     /// When journal or store fail; then what the store lacks is taken in again from the journal later.
@@ -99,6 +99,15 @@ impl Ledger {
             journal: self.journal.id(),
             position: self.next,
         })
+    }
+
+    /// Has the case store level with the journal, and written.
+    ///
+    /// # Errors
+    /// When journal or store fail; then what the store lacks is taken in again from the journal later.
+    pub fn flush(&mut self) -> Result<(), LedgerError> {
+        self.write_cases()?;
+        self.cases.finish()
     }
 
     /// Opens a document, if anything of it is stored.

@@ -4,12 +4,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anjuan_sync::driver::{Ended, Store, run_link};
-use anjuan_sync::replica::{Record, Replica, ReplicaError, Summary};
+use anjuan_sync::replica::{Cursor, Record, Replica, ReplicaError, Summary};
 use anjuan_sync::session::{
     CloseReason, Config, Event, Gate, Limits, NotAdmitted, Now, Role, Session, message::Hello,
 };
 use anjuan_sync::transport::{self, Link, LinkControl};
-use anjuan_sync::{AuthorKey, NodeKey, Path, Timestamp};
+use anjuan_sync::{AuthorKey, NodeKey, Path, StoreEpoch, Timestamp};
 use minicbor::bytes::ByteVec;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -22,6 +22,7 @@ use crate::authority::certificate::CertificateKind;
 use crate::authority::credentials::{Credentials, PeerError};
 use crate::ledger::{Durable, Ledger, Outcome, Taken};
 use crate::service::Service;
+use crate::service::marks::Who;
 use crate::text;
 use crate::text::Text;
 
@@ -141,6 +142,9 @@ impl Store for PeerStore {
         self.note_refusals(&taken, summary);
         if summary.taken > 0 {
             self.network.announce();
+            if let Some(mark) = self.service.marks().get_mut(Who::Node(self.peer)) {
+                mark.came = Some(self.service.now());
+            }
         }
         Ok(summary)
     }
@@ -186,7 +190,10 @@ impl PeerStore {
 /// Memory is ahead of a journal that has stopped: digests, places of logs and credentials would be told of
 /// what a restart forgets, and their authors would write those places anew. So the ledger first goes on from
 /// what is durable, and as long as it can't, peers are told nothing; whoever asks here reads on.
-fn read_durable(ledger: &mut Ledger, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError> {
+pub(crate) fn read_durable(
+    ledger: &mut Ledger,
+    read: &mut dyn FnMut(&dyn Replica),
+) -> Result<(), ReplicaError> {
     let synced = ledger.barrier().and_then(Durable::wait);
     if let Err(error) = ledger.resume() {
         tracing::warn!(%error, "the journal takes nothing in; peers are told nothing meanwhile");
@@ -217,7 +224,9 @@ pub(super) async fn run(
     let session = session(&store, &control, &clocks);
     let mut random = StdRng::from_seed(rng().random());
     let watching = store.service.clone();
-    let watch = |event| note(&network, &watching, peer, event);
+    // The peer tells how far it took in the store whose life the Hello named.
+    let epoch = store.service.ledger().epoch();
+    let watch = |event| note(&network, &watching, (peer, epoch), event);
     let ended = run_link(
         link,
         session,
@@ -229,6 +238,7 @@ pub(super) async fn run(
     .await;
     if let Ended::Session(CloseReason::Refused(_) | CloseReason::Violation(_)) = &ended {
         tracing::warn!(peer = %peer.short(), reason = %ended, "session refused");
+        network.table().refused();
         network.0.endpoint.refuse(peer, KEPT_OUT).await;
     } else {
         tracing::info!(peer = %peer.short(), reason = %ended, "link ended");
@@ -275,11 +285,14 @@ fn session(store: &PeerStore, control: &LinkControl, clocks: &Arc<OnceLock<Clock
     Session::new(config, role, store.now())
 }
 
-fn note(network: &NetworkHandle, service: &Service, peer: NodeKey, event: Event) {
+fn note(network: &NetworkHandle, service: &Service, (peer, epoch): (NodeKey, StoreEpoch), event: Event) {
     match event {
-        Event::PeerAccepted { unit, .. } => {
+        Event::PeerAccepted { unit, shared } => {
             tracing::info!(peer = %peer.short(), %unit, "peer let in");
-            network.table().accepted(peer, unit);
+            service
+                .marks()
+                .heard(Who::Node(peer), &unit, shared.unit(), service.now());
+            network.table().accepted(peer, unit, shared);
         }
         Event::ClockSkew { ms } => {
             let ours = service.now();
@@ -290,6 +303,9 @@ fn note(network: &NetworkHandle, service: &Service, peer: NodeKey, event: Event)
         }
         Event::Cursor(cursor) => {
             network.cursors().insert(peer, cursor);
+            if let Some(mark) = service.marks().get_mut(Who::Node(peer)) {
+                mark.took = Some(cursor);
+            }
         }
         Event::Progress {
             records,
@@ -306,6 +322,12 @@ fn note(network: &NetworkHandle, service: &Service, peer: NodeKey, event: Event)
         Event::Figures(figures) => {
             tracing::debug!(peer = %peer.short(), ?figures, "so far");
             network.table().figures(peer, figures);
+            if let Some(position) = figures.peer_has {
+                if let Some(mark) = service.marks().get_mut(Who::Node(peer)) {
+                    mark.has = Some(Cursor { epoch, position });
+                    mark.heard = service.now();
+                }
+            }
         }
         Event::Level => network.table().level(peer, true),
         Event::NotLevel { trees, why } => {

@@ -224,6 +224,40 @@ calls! {
         peer: String,
     }
 
+    /// How it goes with every peer and every unit below.
+    SyncStatus = "sync-status" -> view::SyncStatus {}
+    /// Connects to kept peers at once, and waits until they are level.
+    SyncNow = "sync-now" -> view::SyncNow {
+        /// Only this one, by its peer id or its unit's code.
+        peer: Option<String>,
+        /// Seconds to wait, at most 3,600; 0: only connect.
+        wait_seconds: u32,
+    }
+    /// Figures for a monitoring system, in the Prometheus text format.
+    Metrics = "metrics" -> view::Metrics {}
+
+    /// Writes what nodes of a unit may lack to a file.
+    BundleExport = "bundle-export" -> view::BundleWritten {
+        /// The file, which must not exist; an absolute path.
+        file: String,
+        /// Leave out what this peer, by its unit's code or its peer id, is known to have; else everything.
+        since: Option<String>,
+        /// For nodes of this unit; without it for the peer's, or for this node's own.
+        scope: Option<UnitCode>,
+    }
+    /// Reads a bundle, and tells what it would bring. Nothing is taken in.
+    BundleRead = "bundle-read" -> view::BundleSummary {
+        /// The file; an absolute path.
+        file: String,
+    }
+    /// Takes in what a bundle brings, as from a peer. Done again, it brings nothing more.
+    BundleImport = "bundle-import" -> view::BundleImported {
+        /// The file; an absolute path.
+        file: String,
+        /// Take in the whole pages of one that is damaged; without it nothing of such a one is taken in.
+        salvage: bool,
+    }
+
     /// Records one event, in a new document or an existing one.
     Record = "record" -> view::Recorded {
         /// Kind of document: `case`, `register`.

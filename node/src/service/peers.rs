@@ -48,7 +48,7 @@ impl Service {
     }
 }
 
-fn idle_peer(address: &str) -> Option<view::Peer> {
+pub(super) fn idle_peer(address: &str) -> Option<view::Peer> {
     let parsed: PeerAddr = address.parse().ok()?;
     Some(view::Peer {
         peer_id: anjuan_sync::transport::key_peer(parsed.key())?.to_string(),

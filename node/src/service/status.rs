@@ -1,10 +1,11 @@
 //! What this node is, and how it does.
 
 use anjuan_sync::replica::{Replica, Tree};
-use anjuan_sync::{Reach, Scope, Timestamp};
+use anjuan_sync::{LogState, Reach, Scope, Timestamp};
 
 use super::call::{Handle, Progress, Status};
 use super::{ErrorKind, Service, ServiceError, unit_view, view};
+use crate::ledger::Ledger;
 use crate::network::clock;
 use crate::text;
 use crate::text::Text;
@@ -12,6 +13,14 @@ use crate::unit::UnitCode;
 
 /// A peer's clock that is off by more is worth a warning.
 const SKEW_SECONDS: i64 = 300;
+
+/// How many logs are forked.
+pub(super) fn forks(ledger: &Ledger) -> u64 {
+    let states = ledger.logs().iter().map(|(_, state)| state);
+    states
+        .filter(|state| matches!(state, LogState::Forked { .. }))
+        .count() as u64
+}
 
 impl Service {
     /// The digest over everything within a scope: equal at two nodes exactly if they are level in it.
@@ -36,11 +45,7 @@ impl Service {
                 .map(|ids| ids.len() as u64)
                 .sum(),
             updates: ledger.counts().updates,
-            forks: ledger
-                .logs()
-                .iter()
-                .filter(|(_, state)| matches!(state, anjuan_sync::LogState::Forked { .. }))
-                .count() as u64,
+            forks: forks(&ledger),
             sealed: ledger.keystore().len() as u64,
             journal_records: ledger.journal_end(),
             stopped: ledger.stopped().map(|stopped| stopped.to_string()),

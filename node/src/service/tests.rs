@@ -237,3 +237,28 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+#[test]
+fn a_case_store_that_fails_is_built_again_while_the_node_runs() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let service = city(home.path(), fixed);
+    let first = record(&service, &registered()).expect("recorded");
+    service.ledger().fail_store();
+    let second = record(&service, &registered()).expect("recorded");
+    let aside = std::fs::read_dir(home.path()).expect("listed").filter(|entry| {
+        let name = entry.as_ref().expect("listed").file_name();
+        name.to_string_lossy().starts_with("sled-set-aside-")
+    });
+    assert_eq!(aside.count(), 1);
+    for recorded in [first, second] {
+        let show = Show {
+            kind: "case".to_owned(),
+            document: recorded.document,
+        };
+        service.handle(show, &mut |_| {}).expect("there");
+    }
+    let found = service
+        .handle(super::call::Verify {}, &mut |_| {})
+        .expect("verified");
+    assert!(found.ok, "{:?}", found.faults);
+}

@@ -10,6 +10,13 @@ use serde_json::{Map, Value};
 use crate::text::Text;
 use crate::unit::{Level, UnitCode};
 
+mod sync;
+
+pub use sync::{
+    Behind, BundleImported, BundleReason, BundleSummary, BundleUnit, BundleWritten, Metrics, SyncChild,
+    SyncNow, SyncPeer, SyncStatus,
+};
+
 /// It was done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Done {

@@ -1,6 +1,12 @@
 //! What the errors of the parts say, in Chinese: those that people commonly meet. The parts say it in English,
 //! beside the rule that was broken.
 
+use std::path::Path;
+
+use anjuan_sync::bundle::{BUNDLE_VERSION, BundleError};
+use anjuan_sync::replica::ReplicaError;
+
+use super::{ErrorKind, ServiceError};
 use crate::authority::certificate::IssueError;
 use crate::authority::credentials::AuthorError;
 use crate::document::content::ContentError;
@@ -15,6 +21,70 @@ use crate::unit::divisions::UnknownUnit;
 
 fn beside(zh: String, error: &impl ToString) -> Text {
     Text::new(zh, error.to_string())
+}
+
+/// A bundle that can't be written or read.
+pub(super) fn bundle(path: &Path, error: &BundleError) -> ServiceError {
+    let kind = match error {
+        BundleError::NotABundle => ErrorKind::Usage,
+        BundleError::Network => ErrorKind::Refused,
+        BundleError::Version(_)
+        | BundleError::Header(_)
+        | BundleError::Page { .. }
+        | BundleError::Length { .. }
+        | BundleError::Truncated { .. }
+        | BundleError::End(_)
+        | BundleError::Replica(_) => ErrorKind::Damaged,
+        BundleError::Io(_) => ErrorKind::Storage,
+    };
+    let hint = match error {
+        BundleError::NotABundle => Text::new(
+            "数据包由 anjuan bundle export 写出",
+            "bundles are written by `anjuan bundle export`",
+        ),
+        BundleError::Version(_) => Text::new("请更新本程序", "use a newer program"),
+        BundleError::Network => Text::new(
+            "请核对文件是否来自本网络的节点;什么也没有导入",
+            "see whether it comes from a node of this network; nothing was taken in",
+        ),
+        BundleError::Replica(_) => Text::new("请运行 anjuan verify", "run `anjuan verify`"),
+        BundleError::Io(_) => Text::new("请检查磁盘空间与权限", "check free space and permissions"),
+        _ => Text::new(
+            "什么也没有导入;请对方重新导出,或用 --salvage 只导入完好的各页",
+            "nothing was taken in; have it exported again, or take in its whole pages alone with --salvage",
+        ),
+    };
+    let Text { zh, en } = bundle_damage(error);
+    let name = path.display();
+    ServiceError::new(kind, Text::new(format!("{name}:{zh}"), format!("{name}: {en}"))).with_hint(hint)
+}
+
+/// What is wrong with a bundle.
+pub(super) fn bundle_damage(error: &BundleError) -> Text {
+    let zh = match error {
+        BundleError::NotABundle => "不是数据包".to_owned(),
+        BundleError::Version(version) => {
+            format!("数据包为第 {version} 版,本程序只能读第 {BUNDLE_VERSION} 版")
+        }
+        BundleError::Network => "数据包属于另一个网络".to_owned(),
+        BundleError::Header(what) => format!("数据包的首部已损坏({what})"),
+        BundleError::Page { number, what } => format!("数据包第 {number} 页已损坏({what})"),
+        BundleError::Length { number, length } => {
+            format!("数据包第 {number} 页及其后各页已损坏({length} 字节,过长)")
+        }
+        BundleError::Truncated { pages } => format!("数据包不完整,只有 {pages} 个完好的页"),
+        BundleError::End(what) => format!("数据包的末尾已损坏,或不属于它({what})"),
+        BundleError::Replica(error) => format!("本节点的数据无法读取:{error}"),
+        BundleError::Io(error) => format!("数据包无法读写:{error}"),
+    };
+    beside(zh, error)
+}
+
+/// A store that can't be read.
+pub(super) fn replica(error: &ReplicaError) -> ServiceError {
+    let message = beside(format!("本节点的数据无法读取:{}", error.0), error);
+    ServiceError::new(ErrorKind::Damaged, message)
+        .with_hint(Text::new("请运行 anjuan verify", "run `anjuan verify`"))
 }
 
 /// Content that does not fit.

@@ -3,13 +3,27 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Write;
 
-use super::{BUNDLE_VERSION, BundleError, END, Header, MAGIC, PAGE, Whole, header_digest, page_digest};
+use super::{
+    BUNDLE_VERSION, BundleError, END, Header, MAGIC, MAX_TAKEN, PAGE, Whole, header_digest, page_digest,
+};
 use crate::hash::Digest;
 use crate::id::NetworkId;
 use crate::path::{Path, Scope};
-use crate::replica::{Blob, BlobKind, Position, Record, Replica, ReplicaError, Tree};
+use crate::replica::{Blob, BlobKind, Cursor, Position, Record, Replica, ReplicaError, Tree};
 use crate::session::page;
 use crate::update::Timestamp;
+
+/// Who writes a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The network.
+    pub network: NetworkId,
+    /// The unit of the node that writes it.
+    pub unit: Path,
+    /// How far that node took other stores in, the most important first; what is beyond [`MAX_TAKEN`] is
+    /// left out.
+    pub taken: Vec<Cursor>,
+}
 
 /// What goes into a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +80,10 @@ pub struct Export<W> {
 }
 
 impl<W: Write> Export<W> {
-    /// Begins a bundle by the node of unit `from`, for nodes that hold `scope`.
+    /// Begins a bundle for nodes that hold `scope`.
     pub fn begin(
         replica: &dyn Replica,
-        (network, from): (NetworkId, Path),
+        from: Origin,
         scope: Scope,
         since: Since,
         now: Timestamp,
@@ -81,6 +95,12 @@ impl<W: Write> Export<W> {
             Since::Position(position) => (position, [BTreeSet::new(), BTreeSet::new()]),
         };
         let [certified, sealed] = places;
+        let Origin {
+            network,
+            unit: from,
+            mut taken,
+        } = from;
+        taken.truncate(MAX_TAKEN);
         let header = Header {
             network,
             from,
@@ -90,6 +110,7 @@ impl<W: Write> Export<W> {
             position: status.position,
             roots: status.roots,
             written: now,
+            taken,
         };
         let header = minicbor::to_vec(&header).expect("writing to a vector does not fail");
         let digest = header_digest(&header);
@@ -275,10 +296,10 @@ impl<W: Write> Export<W> {
     }
 }
 
-/// A whole bundle at once, by the node of unit `from`. See [`Export`].
+/// A whole bundle at once. See [`Export`].
 pub fn write_bundle(
     replica: &dyn Replica,
-    from: (NetworkId, Path),
+    from: Origin,
     scope: Scope,
     since: Since,
     now: Timestamp,

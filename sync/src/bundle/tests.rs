@@ -8,6 +8,11 @@ use crate::replica::{BlobKind, Record, Replica};
 
 const NETWORK: NetworkId = NetworkId::from_bytes([1; 32]);
 const WRITTEN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+/// How far the writer took another store in.
+const TAKEN: Cursor = Cursor {
+    epoch: StoreEpoch::from_bytes([9; 16]),
+    position: Position::new(1000),
+};
 const VILLAGE: &str = "4509/02/001/001";
 const TOWN: &str = "4509/02/001";
 
@@ -56,7 +61,11 @@ fn village() -> (MemoryReplica, Author) {
 
 fn export(replica: &MemoryReplica, scope: &str, since: Since) -> Vec<u8> {
     let mut out = Vec::new();
-    let from = (NETWORK, replica.scope().unit().clone());
+    let from = Origin {
+        network: NETWORK,
+        unit: replica.scope().unit().clone(),
+        taken: vec![TAKEN],
+    };
     let progress = write_bundle(replica, from, Scope::of(path(scope)), since, WRITTEN, &mut out);
     assert_eq!(progress.expect("written").bytes, out.len() as u64);
     out
@@ -88,6 +97,7 @@ fn a_bundle_goes_to_the_town_and_its_answer_comes_back() {
         .header()
         .clone();
     assert_eq!(header.roots.differing(&roots(&town, VILLAGE)).len(), 4);
+    assert_eq!(header.taken, [TAKEN]);
     import(&mut town, &bundle);
     assert_eq!(header.roots, roots(&town, VILLAGE), "nothing is lacking");
     assert_eq!(import(&mut town, &bundle), 0, "a second time brings nothing");
@@ -116,8 +126,28 @@ fn its_bytes_are_pinned() {
     assert!(sound.is_ok(), "{sound:?}");
     assert_eq!(records, read(&written).0);
     let start = MAGIC.len() + 2 + 4;
-    let header = usize::from(golden[start - 1]) + 32 + start;
+    let length = u16::from_be_bytes([golden[start - 2], golden[start - 1]]);
+    let header = usize::from(length) + 32 + start;
     assert_eq!(written[..header + 5], golden[..header + 5]);
+}
+
+#[test]
+fn the_longest_header_fits() {
+    let village = village().0;
+    let furthest = Cursor {
+        epoch: StoreEpoch::from_bytes([255; 16]),
+        position: Position::new(u64::MAX),
+    };
+    let from = Origin {
+        network: NETWORK,
+        unit: path(VILLAGE),
+        taken: vec![furthest; MAX_TAKEN + 1],
+    };
+    let mut out = Vec::new();
+    let scope = Scope::of(path(VILLAGE));
+    write_bundle(&village, from, scope, Since::Start, WRITTEN, &mut out).expect("written");
+    let read = read_bundle(&out[..], NETWORK).expect("a header within bounds");
+    assert_eq!(read.header().taken.len(), MAX_TAKEN);
 }
 
 /// Reads all there is; the records of whole pages, and whether it is sound.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::replica::{Position, Roots};
+
 /// How much of what the peer holds is still to be taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Behind {
@@ -40,6 +42,10 @@ pub struct Figures {
     pub behind: Behind,
     /// Has the peer taken in all there was here when both last said where they stand?
     pub peer_is_level: bool,
+    /// Up to where in this store's order the peer has taken everything that both hold, as far as it said.
+    pub peer_has: Option<Position>,
+    /// The digests that the peer was told last.
+    pub said: Option<Roots>,
     /// When the last frame came, by the clock that the session is handed.
     pub last_frame: Duration,
 }

@@ -109,6 +109,13 @@ impl Levels {
         theirs.roots == said.roots || (!theirs.pulling && theirs.taken >= Some(said.position))
     }
 
+    /// Up to where the peer has taken in what both hold.
+    pub(crate) fn peer_has(&self) -> Option<Position> {
+        let theirs = self.theirs.as_ref()?;
+        let equal = self.said.filter(|said| said.roots == theirs.roots);
+        theirs.taken.max(equal.map(|said| said.position))
+    }
+
     /// The last State said here.
     pub(crate) fn said(&self) -> Option<State> {
         self.said

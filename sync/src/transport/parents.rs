@@ -22,7 +22,8 @@ enum State {
 struct Parent {
     address: PeerAddr,
     state: State,
-    failures: u32,
+    /// The pause before the last attempt; none after a success.
+    paused: Option<Duration>,
 }
 
 /// The peers that were asked to be kept connected.
@@ -48,7 +49,7 @@ impl Parents {
             Parent {
                 address,
                 state,
-                failures: 0,
+                paused: None,
             },
         );
     }
@@ -89,7 +90,7 @@ impl Parents {
     /// peer that turns us away each time would be dialled at the shortest pause for ever.
     pub(super) fn down(&mut self, key: NodeKey, accepted: bool, now: Instant, rng: &mut impl Rng) {
         if accepted && let Some(parent) = self.parents.get_mut(&key) {
-            parent.failures = 0;
+            parent.paused = None;
         }
         self.failed(key, now, rng);
     }
@@ -98,21 +99,23 @@ impl Parents {
     pub(super) fn failed(&mut self, key: NodeKey, now: Instant, rng: &mut impl Rng) -> Option<Duration> {
         let backoff = self.backoff;
         let parent = self.parents.get_mut(&key)?;
-        let pause = pause(backoff, parent.failures, rng);
-        parent.failures = parent.failures.saturating_add(1);
+        let pause = pause(backoff, parent.paused, rng);
+        parent.paused = Some(pause);
         parent.state = State::Due(now + pause);
         Some(pause)
     }
 }
 
-/// Doubles with each failure up to the bound; then from half of that to all of it, at random, so that the
-/// villages of a county that was down don't all come back in the same second.
-fn pause(backoff: Backoff, failures: u32, rng: &mut impl Rng) -> Duration {
-    let doubled = backoff
-        .first
-        .saturating_mul(2u32.saturating_pow(failures.min(31)));
-    let most = doubled.min(backoff.most).max(Duration::from_millis(1));
-    rng.random_range(most / 2..=most)
+/// Decorrelated jitter (Brooker, "Exponential Backoff And Jitter"): at random between the shortest pause and
+/// three times the one before, up to the bound. So the villages of a county that was down don't come back in
+/// the same second, and those that failed together soon no longer try together.
+fn pause(backoff: Backoff, before: Option<Duration>, rng: &mut impl Rng) -> Duration {
+    let first = backoff.first.max(Duration::from_millis(1));
+    let most = backoff.most.max(first);
+    let up_to = before.unwrap_or(first).saturating_mul(3).clamp(first, most);
+    // A first failure may be a moment's: half the shortest pause at least, for spreading.
+    let least = if before.is_none() { first / 2 } else { first };
+    rng.random_range(least..=up_to)
 }
 
 #[cfg(test)]
@@ -134,16 +137,36 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_up_to_the_bound_and_never_beyond() {
-        let mut rng = StdRng::seed_from_u64(1);
-        for failures in 0..200 {
-            let most = Duration::from_secs(1 << failures.min(6)).min(BACKOFF.most);
-            let pause = pause(BACKOFF, failures, &mut rng);
-            assert!(
-                pause >= most / 2 && pause <= most,
-                "{failures} failures: {pause:?}"
-            );
+    fn pauses_grow_to_the_bound_and_spread_below_it() {
+        let seed = rand::random();
+        eprintln!("seed {seed}");
+        let mut rng = StdRng::seed_from_u64(seed);
+        // 360 villages whose county is down for an hour.
+        let mut last = Vec::new();
+        let mut attempts = 0;
+        for _ in 0..360 {
+            let (mut now, mut before) = (Duration::ZERO, None);
+            while now < Duration::from_secs(3600) {
+                let pause = pause(BACKOFF, before, &mut rng);
+                assert!(pause >= BACKOFF.first / 2 && pause <= BACKOFF.most, "{pause:?}");
+                if let Some(before) = before {
+                    assert!(pause >= BACKOFF.first && pause <= BACKOFF.first.max(before * 3));
+                }
+                (now, before, attempts) = (now + pause, Some(pause), attempts + 1);
+            }
+            last.push(now);
         }
+        // A minute at most, and nearly half of it on average.
+        assert!((360 * 60..360 * 240).contains(&attempts), "{attempts} attempts");
+        last.sort();
+        let second = Duration::from_secs(1);
+        let together = |at: &Duration| {
+            last.iter()
+                .filter(|other| **other >= *at && **other < *at + second)
+                .count()
+        };
+        let most_at_once = last.iter().map(together).max();
+        assert!(most_at_once < Some(40), "{most_at_once:?} of 360 in one second");
     }
 
     #[test]
@@ -159,7 +182,7 @@ mod tests {
             parents.down(key, false, now, &mut rng);
         }
         let due = parents.next_due().expect("a time");
-        assert!(due >= now + BACKOFF.most / 2);
+        assert!(due >= now + BACKOFF.first && due <= now + BACKOFF.most);
         assert_eq!(parents.take_due(now), None);
         now = due;
         assert_eq!(parents.take_due(now), Some(parent()));
@@ -167,7 +190,7 @@ mod tests {
         parents.up(key);
         assert_eq!(parents.next_due(), None);
         parents.down(key, true, now, &mut rng);
-        assert!(parents.next_due().expect("a time") <= now + BACKOFF.first);
+        assert!(parents.next_due().expect("a time") <= now + 3 * BACKOFF.first);
 
         parents.forget(key);
         assert_eq!(

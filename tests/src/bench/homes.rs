@@ -33,7 +33,9 @@ pub(super) fn make(
     let scope = Scope::of(unit.path());
     let mut records = people.credentials();
     records.retain(|record| record.is_within(&scope));
-    let within = updates.iter().filter(|update| scope.holds(update.header().space()));
+    let within = updates
+        .iter()
+        .filter(|update| scope.holds(update.header().space()));
     records.extend(within.cloned().map(Record::Update));
     fill(folder, unit, standby, people, records)
 }
@@ -63,7 +65,11 @@ fn fill(
         let mut chance = chance(&operator_name(unit, handle));
         keys.create_sealed(KeyKind::Operator, &handle.parse()?, &passphrase, &mut chance)?;
     }
-    drop(Home::create(folder, Config::new(unit.clone()), Some(&people.root))?);
+    drop(Home::create(
+        folder,
+        Config::new(unit.clone()),
+        Some(&people.root),
+    )?);
     let opening = Opening {
         home: folder,
         root: people.root.as_ref().clone(),

@@ -15,7 +15,12 @@ pub fn print(report: &Value) -> String {
             Value::Object(figures) => {
                 let _ = writeln!(text, "\n{}", title(name));
                 for (name, figure) in figures {
-                    let _ = writeln!(text, "  {:<28} {:>14}", name.replace('_', " "), shown(name, figure));
+                    let _ = writeln!(
+                        text,
+                        "  {:<28} {:>14}",
+                        name.replace('_', " "),
+                        shown(name, figure)
+                    );
                 }
             }
             figure => {

@@ -64,11 +64,7 @@ impl Year {
         let children: Vec<_> = of_county.take(plan.children).cloned().collect();
         let people = People::of(&[&villages[..], &children[..]].concat())?;
         let folder = folder.join(format!("year-{}-{}-{}", plan.cases, plan.seed, children.len()));
-        let (file, city, whole) = (
-            folder.join("updates"),
-            folder.join("city"),
-            folder.join("whole"),
-        );
+        let (file, city, whole) = (folder.join("updates"), folder.join("city"), folder.join("whole"));
         if !whole.exists() {
             // What broke off is made anew.
             if folder.exists() {

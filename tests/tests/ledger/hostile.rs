@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anjuan_node::authority::certificate::{CertificateKind, Certified};
 use anjuan_node::document::Document;
-use anjuan_node::ledger::{DocumentKey, Ledger, Outcome, Standing};
+use anjuan_node::ledger::{DocumentKey, Ledger, Outcome, Standing, check_on};
 use anjuan_sync::replica::{Record, Replica as _};
 use anjuan_sync::{LogEpoch, LogState, NetworkId, SignedHeader, SignedUpdate, Space, Timestamp};
 use tempfile::TempDir;
@@ -340,4 +340,25 @@ fn evidence_is_bounded_also_over_restarts() {
     }
     assert_eq!(scene.ledger.counts().evidence, 1_000);
     scene.goes_on();
+}
+
+#[test]
+fn the_forged_one_is_named_however_many_threads_check() {
+    let mut scene = Scene::new();
+    let mut updates: Vec<_> = (0..600).map(|_| scene.next()).collect();
+    for at in [0, 250, 599] {
+        let signed = updates[at].signed_header();
+        let mut signature = *signed.signature();
+        signature[1] ^= 1;
+        let header = SignedHeader::from_parts(&signed.header().encode(), signature).expect("well formed");
+        updates[at] = SignedUpdate::from_parts(header, updates[at].payload().to_vec()).expect("its payload");
+    }
+    for threads in [0, 1, 3, 64] {
+        let records = updates.iter().cloned().map(Record::Update).collect();
+        let checked = check_on(threads, records, &mut rand::rng());
+        let (taken, durable) = scene.ledger.take(checked).expect("the disk holds");
+        durable.wait().expect("durable");
+        let bad: Vec<_> = (0..600).filter(|at| forged(&taken.outcomes[*at])).collect();
+        assert_eq!(bad, [0, 250, 599], "{threads} threads");
+    }
 }

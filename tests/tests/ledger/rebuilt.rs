@@ -12,8 +12,7 @@ use std::sync::Arc;
 use crate::convergence::{deliver, state, story};
 use crate::{pipe, seeded};
 use anjuan_tests::world::{
-    NOW, Writer, certify, content, credential, key, message, open, open_caching, public, registered, root,
-    roots, sign, take,
+    NOW, certify, content, credential, key, message, open, public, registered, root, roots, sign, take,
 };
 
 const VILLAGE: &str = "450902001001";
@@ -135,59 +134,6 @@ fn a_store_without_its_index_comes_to_the_same() {
             []
         );
     }
-}
-
-#[test]
-fn a_store_that_fails_while_open_is_built_again() {
-    let home = tempfile::tempdir().expect("a folder");
-    let (mut ledger, _) = open(home.path(), "450902001", epoch(1));
-    let zhang = certify(
-        &root(),
-        CertificateKind::Operator,
-        public(&key("zhang")),
-        "zhang",
-        VILLAGE,
-    );
-    take(&mut ledger, vec![credential(&zhang)]);
-    let mut writer = Writer::new("zhang", &zhang, 1, space());
-    let mut cases = Vec::new();
-    for n in 0..400 {
-        let (key, mut document, update) = writer.create(&registered(n));
-        let next = writer.change(&key, &mut document, &message(n));
-        take(&mut ledger, vec![Record::Update(update), Record::Update(next)]);
-        cases.push(key);
-    }
-    let states = |ledger: &mut Ledger| -> Vec<_> {
-        let mut project = |key| {
-            ledger
-                .projection(key)
-                .expect("readable")
-                .expect("a case")
-                .state
-                .clone()
-        };
-        cases.iter().map(&mut project).collect()
-    };
-    let before = states(&mut ledger);
-    drop(ledger);
-    // Too small a cache to hold it all.
-    let (mut ledger, _) = open_caching(home.path(), "450902001", epoch(2), 1 << 14);
-    let path = home.path().join("sled/db");
-    let mut bytes = std::fs::read(&path).expect("read");
-    bytes.iter_mut().step_by(64).for_each(|byte| *byte ^= 1);
-    std::fs::write(&path, bytes).expect("written");
-    assert_eq!(states(&mut ledger), before);
-    let aside = std::fs::read_dir(home.path()).expect("listed").filter(|entry| {
-        let name = entry.as_ref().expect("listed").file_name();
-        name.to_string_lossy().starts_with("sled-set-aside-")
-    });
-    assert_eq!(aside.count(), 1, "nothing was read from the damaged store");
-    assert_eq!(ledger.counts().updates, 800);
-    take(
-        &mut ledger,
-        vec![Record::Update(writer.create(&registered(400)).2)],
-    );
-    assert_eq!(ledger.counts().updates, 801);
 }
 
 /// A certificate that nobody here issued.

@@ -15,7 +15,11 @@ pub(crate) struct Net {
 fn run(command: &[&str]) -> Result<String, String> {
     let (program, args) = command.split_first().expect("a program");
     let told = |what: &str| format!("`{}`: {what}", command.join(" "));
-    let Output { status, stdout, stderr } = Command::new(program)
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(program)
         .args(args)
         .output()
         .map_err(|error| told(&error.to_string()))?;
@@ -42,9 +46,7 @@ impl Net {
             &below,
         ];
         run(&link)?;
-        for (space, interface, address) in
-            [(&above, "up0", net.upper()), (&below, "down0", net.lower())]
-        {
+        for (space, interface, address) in [(&above, "up0", net.upper()), (&below, "down0", net.lower())] {
             // The program is asked over loopback.
             run(&["ip", "-n", space, "link", "set", "lo", "up"])?;
             let address = format!("{address}/24");

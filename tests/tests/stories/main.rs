@@ -1,6 +1,7 @@
 //! Stories with the real program: four nodes of Yulin as processes of their own.
 
 mod bad_input;
+mod bundle;
 mod by_files;
 mod damaged;
 mod four_nodes;
@@ -9,3 +10,5 @@ mod guide;
 mod hostile;
 mod one_home;
 mod particulars;
+mod standby;
+mod sync_status;

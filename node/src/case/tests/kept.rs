@@ -71,10 +71,7 @@ fn a_quarantined_update_is_left_out_and_may_be_adopted() {
     let late = story.record(&people.mediator, session("2019-12-02"));
     let rests = story.record(&people.mediator, agreement("2019-12-02"));
     story.history.entries[late].quarantined = Some(crate::text::Text::new("撤销之后", "past the cutoff"));
-    story.history.entries[late]
-        .content
-        .record
-        .insert("title".to_owned(), json!("新题"));
+    story.retitle(late, "新题");
     assert_eq!(story.stage(), "verified");
     assert_eq!(
         story.fold().summary.title,
@@ -134,16 +131,10 @@ fn the_record_is_what_its_last_writer_made_it() {
     let mut story = at("registered");
     for (title, signer) in [("甲", &people.mediator), ("乙", &people.chair)] {
         let index = story.counts(signer, message("改题"));
-        story.history.entries[index]
-            .content
-            .record
-            .insert("title".to_owned(), json!(title));
+        story.retitle(index, title);
     }
     let stranger = person("stranger", OTHER_VILLAGE, &[Role::Mediator]);
     let void = story.record(&stranger, message("改题"));
-    story.history.entries[void]
-        .content
-        .record
-        .insert("title".to_owned(), json!("丙"));
+    story.retitle(void, "丙");
     assert_eq!(story.fold().summary.title, "乙");
 }
