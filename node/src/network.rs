@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anjuan_sync::NodeKey;
 use anjuan_sync::replica::Cursor;
-use anjuan_sync::session::Turns;
+use anjuan_sync::session::{Figures, Turns};
 use anjuan_sync::transport::{Config, DialError, Endpoint, Event, Limits, Link, PeerAddr, TransportError};
 use libp2p::Multiaddr;
 use rand::{RngExt as _, rng};
@@ -134,6 +134,11 @@ impl NetworkHandle {
     /// How many peers have their turn to be served, and to be pulled from.
     pub(crate) fn turns(&self) -> [usize; 2] {
         [self.0.serving.held(), self.0.pulling.held()]
+    }
+
+    /// What the last session with each peer has done; after its end, all that it did.
+    pub(crate) fn session_figures(&self) -> Vec<(NodeKey, Figures)> {
+        self.table().all_figures()
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

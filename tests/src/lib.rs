@@ -1,5 +1,6 @@
 //! What the integration tests share: crafted and honest changes, a faulty disk, and real nodes as processes.
 
+pub mod bench;
 pub mod bundle;
 pub mod city;
 pub mod crafted;

@@ -173,6 +173,12 @@ impl Table {
         peer.last_seen = Some(SystemTime::now());
     }
 
+    /// What the last session with each peer has done.
+    pub(super) fn all_figures(&self) -> Vec<(NodeKey, Figures)> {
+        let peers = self.peers.iter();
+        peers.map(|(key, peer)| (*key, peer.figures)).collect()
+    }
+
     pub(super) fn skewed(&mut self, key: NodeKey, seconds: i64) {
         self.peers.entry(key).or_default().skew_seconds = Some(seconds);
     }

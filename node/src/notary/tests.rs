@@ -538,7 +538,7 @@ fn questions_and_answers_keep_their_bytes() {
     };
     assert_eq!(
         hex::encode(answer.encode()),
-        format!("82018203815848{}", "05".repeat(72))
+        format!("82018202815848{}", "05".repeat(72))
     );
     assert_eq!(Question::decode(&question.encode()), Ok(question));
     assert_eq!(Answer::decode(&answer.encode()), Ok(answer));

@@ -1,5 +1,7 @@
 //! Peers: who is kept, who is connected.
 
+use anjuan_sync::NodeKey;
+use anjuan_sync::session::Figures;
 use anjuan_sync::transport::PeerAddr;
 
 use super::call::{Handle, PeerAdd, PeerList, PeerRemove, Progress};
@@ -28,6 +30,21 @@ impl Service {
             Some(network) => network.peers(&kept),
             None => kept.iter().filter_map(|address| idle_peer(address)).collect(),
         }
+    }
+
+    /// Where the running node listens, each address with the peer id.
+    pub fn addresses(&self) -> Vec<String> {
+        self.network()
+            .map(|network| network.addresses())
+            .unwrap_or_default()
+    }
+
+    /// What the last session with each peer has done since this process runs the node; after the session's
+    /// end, all that it did.
+    pub fn session_figures(&self) -> Vec<(NodeKey, Figures)> {
+        self.network()
+            .map(|network| network.session_figures())
+            .unwrap_or_default()
     }
 }
 

@@ -10,6 +10,10 @@ use crate::session::io::{Event, NotLevel};
 use crate::session::limits::Limits;
 use crate::session::message::State;
 
+/// Things accepted by a peer beyond which an empty replica takes them in place by place, rather than in the
+/// order of their acceptance.
+const MANY: u64 = 4_096;
+
 /// What is to be done next.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Step {
@@ -250,7 +254,9 @@ impl Levels {
         }
         self.level = false;
         let Some(cursor) = self.cursor else {
-            if !is_empty {
+            // What a place has is alike and belongs together: its pages are two thirds of the bytes, and each
+            // document is opened once. And what broke off goes on where it was, without a cursor.
+            if !is_empty || theirs.position.count() > MANY {
                 return Step::Repair(theirs.position);
             }
             self.cursor = Some(Position::START);

@@ -46,6 +46,17 @@ fn a_node_exports_and_an_auditor_verifies_without_a_home() {
     let auditor = Anjuan::at(nowhere.path());
     let (code, ran) = verify(&auditor, &all, &root, &[]);
     let report = json(&ran);
+    // Its parents cosigned while it ran; what it recorded since, nobody has.
+    assert_eq!(
+        (code, report["verdict"].as_str()),
+        (Some(3), Some("VERIFIED-WITH-GAPS")),
+        "{ran}"
+    );
+    assert_eq!(report["findings"][0]["check"], "witnesses", "{ran}");
+    let strict = folder.join("strict.toml");
+    std::fs::write(&strict, "quorum = 9").expect("written");
+    let (code, ran) = verify(&auditor, &all, &root, &["--policy", &path(&strict)]);
+    let report = json(&ran);
     assert_eq!(
         (code, report["verdict"].as_str()),
         (Some(4), Some("UNPROVEN")),

@@ -153,7 +153,7 @@ fn hello() -> Hello {
 
 fn state() -> State {
     State {
-        position: Position::new(1 << 40),
+        position: Position::new(1 << 10),
         roots: Roots {
             up: crate::hash::sha256(b"up"),
             sealed: crate::hash::sha256(b"sealed"),

@@ -150,6 +150,24 @@ fn an_empty_county_takes_everything_in_with_pages_overlapping() {
     assert!(progress.count() > 3);
 }
 
+/// What a broken link left behind is not asked for again, though there is no cursor yet.
+#[test]
+fn an_empty_standby_takes_a_year_in_place_by_place_over_a_link_that_breaks() {
+    const UPDATES: usize = 4_500;
+    let mut world = World::new(19);
+    let (county, standby) = (world.node(COUNTY), world.node(COUNTY));
+    fill(&mut world, county, 60, UPDATES);
+    world.connect_until(standby, county, 24);
+    world.settle();
+    let held = world.nodes[standby].replica.counted().count();
+    assert!(held > 0 && held < UPDATES, "{held}");
+    let link = world.connect(standby, county);
+    world.settle();
+    level(&world, county, standby, COUNTY);
+    let figures = world.links[link].figures(0);
+    assert_eq!(figures.records as usize, UPDATES - held, "{figures:?}");
+}
+
 #[test]
 fn nothing_changed_costs_two_round_trips_and_a_kilobyte() {
     let mut world = World::new(5);

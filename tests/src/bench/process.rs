@@ -1,0 +1,70 @@
+//! A process that is asked, one JSON line for a question and one for its answer.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{self, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+use super::{AnyError, Plan};
+
+/// The argument that makes a child of the program.
+pub const ROLE: &str = "--child";
+
+/// A child process. Killed when dropped.
+#[derive(Debug)]
+pub(super) struct Child {
+    process: process::Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Child {
+    /// Starts one.
+    pub(super) fn start(plan: &Plan) -> Result<Self, AnyError> {
+        let mut process = Command::new(&plan.program)
+            .arg(ROLE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let questions = process.stdin.take().ok_or("a piped input")?;
+        let answers = process.stdout.take().ok_or("a piped output")?;
+        Ok(Self {
+            process,
+            questions,
+            answers: BufReader::new(answers),
+        })
+    }
+
+    /// Asks without waiting for the answer.
+    pub(super) fn send(&mut self, question: &Value) -> Result<(), AnyError> {
+        writeln!(self.questions, "{question}")?;
+        Ok(self.questions.flush()?)
+    }
+
+    /// The answer to the question sent first of those unanswered.
+    pub(super) fn answer(&mut self) -> Result<Value, AnyError> {
+        let mut line = String::new();
+        if self.answers.read_line(&mut line)? == 0 {
+            return Err("a process of the run has ended".into());
+        }
+        let answer: Value = serde_json::from_str(&line)?;
+        match answer["error"].as_str() {
+            Some(error) => Err(error.to_owned().into()),
+            None => Ok(answer),
+        }
+    }
+
+    /// Asks, and waits for the answer.
+    pub(super) fn ask(&mut self, question: &Value) -> Result<Value, AnyError> {
+        self.send(question)?;
+        self.answer()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
