@@ -51,7 +51,7 @@ impl Tree {
 
     /// Adds 2^level leaves at once; false if no such subtree begins here.
     pub(super) fn push_folded(&mut self, level: u8, hash: Digest) -> bool {
-        if level > MAX_LEVEL || self.size + (1 << level) > MAX_SIZE || self.size % (1 << level) != 0 {
+        if level > MAX_LEVEL || self.size + (1 << level) > MAX_SIZE || !self.size.is_multiple_of(1 << level) {
             return false;
         }
         let end = self.size + (1 << level);
@@ -59,7 +59,7 @@ impl Tree {
         // Of what is folded there is one way to fold it: as far as alignment and splits allow.
         let before = self.size.wrapping_sub(1 << level);
         let mergeable = self.last_folded == Some((level, before))
-            && before % (1 << (level + 1)) == 0
+            && before.is_multiple_of(1 << (level + 1))
             && self.splits.binary_search(&self.size).is_err();
         if from != to || mergeable {
             self.stray.get_or_insert(self.size);
@@ -125,7 +125,7 @@ pub(super) fn fold(from: u64, to: u64, splits: &[u64]) -> Vec<u8> {
             .get(splits.partition_point(|split| *split <= at))
             .copied()
             .unwrap_or(u64::MAX);
-        let fits = |level: u8| at % (1 << level) == 0 && at + (1 << level) <= to.min(next_split);
+        let fits = |level: u8| at.is_multiple_of(1 << level) && at + (1 << level) <= to.min(next_split);
         let level = (0..=MAX_LEVEL).rev().find(|level| fits(*level)).unwrap_or(0);
         levels.push(level);
         at += 1 << level;

@@ -22,6 +22,9 @@ pub(super) trait Payloads {
     fn update(&self, position: u64) -> Result<SignedUpdate, super::LedgerError>;
 }
 
+/// Gives back the payload of an update, by its place in the document and what is known of it.
+type PayloadOf<'a> = dyn Fn(usize, &Held) -> Result<Box<[u8]>, super::LedgerError> + 'a;
+
 /// A document opened.
 #[derive(Debug)]
 pub(super) struct DocumentState {
@@ -295,10 +298,7 @@ impl DocumentState {
     }
 
     /// The same; `payload` gives that of the update at a place.
-    fn settle_by(
-        &mut self,
-        payload: &dyn Fn(usize, &Held) -> Result<Box<[u8]>, super::LedgerError>,
-    ) -> Result<(), super::LedgerError> {
+    fn settle_by(&mut self, payload: &PayloadOf<'_>) -> Result<(), super::LedgerError> {
         loop {
             let waiting: Vec<_> = (0..self.record.updates.len())
                 .filter(|at| self.record.updates[*at].standing == Standing::Waiting)

@@ -575,3 +575,33 @@ fn what_is_not_asked_for_is_not_shown_and_what_is_asked_for_cannot_be_held_back(
     assert_eq!(report.stories.len(), 1);
     assert_eq!(report.stories[0].document, key.id.to_string());
 }
+
+#[test]
+fn a_node_and_a_witness_that_were_revoked() {
+    let revoke = |scene: &mut Scene, certified: &Certified| {
+        let revocation = Revocation::sign(
+            &root(),
+            &key("city"),
+            certified,
+            Extent::Node,
+            "lost".into(),
+            hour(3),
+        );
+        let revocation = revocation.expect("the root may");
+        scene.records.revocation(revocation.signed().encode());
+        sign_anew(scene);
+    };
+    let mut scene = scene();
+    let county = std::sync::Arc::clone(&scene.county.certified);
+    revoke(&mut scene, &county);
+    assert_eq!(judge(&scene).verdict, Verdict::Verified, "the city still vouches");
+    let two = "quorum = 2".parse().expect("a policy");
+    caught(
+        &audit(&scene.bundle(), &two, &[]),
+        Verdict::Unproven,
+        Check::Witnesses,
+    );
+    let village = std::sync::Arc::clone(&scene.village.certified);
+    revoke(&mut scene, &village);
+    caught(&judge(&scene), Verdict::VerifiedWithGaps, Check::Checkpoints);
+}

@@ -58,6 +58,12 @@ impl Known {
         Ok(signed.verify(&key)?.cosigned(|name| self.key(name))?)
     }
 
+    /// Was the certificate of this node revoked?
+    fn is_revoked(&self, name: &NodeName, credentials: &Credentials) -> bool {
+        let certificate = self.0.get(name).map(|(_, certificate)| *certificate);
+        certificate.is_some_and(|certificate| credentials.revocations_of(certificate).next().is_some())
+    }
+
     /// The witnesses of a checkpoint that count for the auditor: named by the policy, certified and in force
     /// when they cosigned, and not of the unit whose log it is.
     pub(super) fn witnesses(
@@ -278,6 +284,16 @@ impl Checkpoints {
                 .flatten()
                 .map(|root| root == head.root)
         };
+        if known.is_revoked(self.origin.node(), &journal.credentials) {
+            findings.gap(
+                Check::Checkpoints,
+                "journal",
+                Text::new(
+                    "该节点的证书已被吊销:它的检查点只凭见证人的联署可信",
+                    "the node's certificate was revoked: its checkpoints are worth what witnesses vouch for",
+                ),
+            );
+        }
         let own = std::mem::take(&mut self.own);
         for checkpoint in &own {
             let (origin, head) = (checkpoint.checkpoint().origin(), checkpoint.checkpoint().head());
