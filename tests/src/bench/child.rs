@@ -147,6 +147,7 @@ impl Child {
                 listen: vec!["/ip4/127.0.0.1/tcp/0".into()],
                 peers: peers.clone(),
                 mdns: false,
+                witnesses: Vec::new(),
             };
             let started = self
                 .runtime

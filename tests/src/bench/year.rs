@@ -189,6 +189,8 @@ fn writers(people: &People, village: &UnitCode, rng: &mut StdRng) -> Result<[Wri
             space: Space::up(village.path()),
             head: None,
             at: Timestamp::EARLIEST,
+            bracket: None,
+            continues: None,
         }
     }))
 }
