@@ -200,14 +200,10 @@ fn of_people(facts: &Facts, asked: &mut Asked) {
     for (key, days) in &facts.registered {
         let mut counts: Vec<u64> = days.values().map(|cases| cases.len() as u64).collect();
         counts.sort_unstable();
-        let median = counts[counts.len() / 2];
+        let median = counts[(counts.len() - 1) / 2];
         for (day, cases) in days {
             let count = cases.len() as u64;
-            if count >= BURST
-                && count >= OUT_OF_LINE * median.min(count / OUT_OF_LINE).max(1)
-                && counts.len() > 1
-                && count > median
-            {
+            if count >= BURST && count >= OUT_OF_LINE * median {
                 let name = name(key);
                 asked.add(
                     "burst",

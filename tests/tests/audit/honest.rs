@@ -267,3 +267,41 @@ fn particulars_are_told_apart_by_what_is_there() {
         (Verdict::VerifiedWithGaps, vec![gap, noted])
     );
 }
+
+#[test]
+fn what_looks_unlike_work_is_asked_about_and_does_not_change_the_verdict() {
+    let mut scene = Scene::new();
+    let copied =
+        "双方因排水沟走向发生争执经现场查看排水沟淤塞属实双方同意共同清理并分摊费用今后不再追究任何一方责任";
+    let mut event = registered(1);
+    // 3:13 in the morning in Beijing.
+    scene.zhang.at = hour(-3);
+    for n in 0..9 {
+        event["facts"] = json!(format!("{copied},第{n}号"));
+        let _ = scene.create(&event);
+    }
+    for day in [1, 2] {
+        scene.zhang.at = hour(24 * day);
+        let _ = scene.create(&registered(day as u64));
+    }
+    scene.checkpoint(hour(50));
+    let report = audit(&scene.bundle(), &Policy::default(), &[]);
+    assert_eq!(report.verdict, Verdict::Verified, "{:?}", report.findings);
+    let asked: Vec<_> = report
+        .questions
+        .iter()
+        .map(|question| (question.code, question.documents.len()))
+        .collect();
+    assert_eq!(
+        asked,
+        [("burst", 9), ("near-identical-texts", 9), ("odd-hours", 0)],
+        "{:?}",
+        report.findings
+    );
+    assert!(
+        report.questions[0]
+            .figures
+            .en
+            .starts_with("zhang registered 9 cases on 2023-11-15")
+    );
+}
