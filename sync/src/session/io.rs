@@ -120,7 +120,6 @@ pub enum Input {
 
 /// What a session tells the driver.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "handed on one by one, and never kept")]
 pub enum Output {
     /// Send this frame.
     Send(Vec<u8>),
@@ -150,7 +149,6 @@ pub enum Output {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "handed on one by one, and never kept")]
 pub enum Event {
     /// The peer was let in.
     PeerAccepted {
