@@ -136,6 +136,40 @@ fn a_store_without_its_index_comes_to_the_same() {
     }
 }
 
+#[test]
+fn what_recording_says_of_a_case_is_what_a_fresh_fold_says() {
+    let home = tempfile::tempdir().expect("a folder");
+    let zhang = operator();
+    let (mut ledger, _) = open(home.path(), VILLAGE, epoch(1));
+    take(&mut ledger, vec![credential(&zhang)]);
+    let case = record(&mut ledger, &zhang, None, &registered(1), 9);
+    let one = |ledger: &mut Ledger| ledger.projection(&case).expect("readable").expect("a case");
+    for n in 1..6 {
+        record(&mut ledger, &zhang, Some(&case), &message(n), 9);
+        let told = one(&mut ledger);
+        drop(ledger);
+        ledger = open(home.path(), VILLAGE, epoch(2)).0;
+        let fresh = one(&mut ledger);
+        assert_eq!(told.verdicts.len() as u64, n + 1);
+        assert_eq!(
+            (
+                &told.verdicts,
+                &told.state,
+                &told.summary,
+                &told.next,
+                &told.duties
+            ),
+            (
+                &fresh.verdicts,
+                &fresh.state,
+                &fresh.summary,
+                &fresh.next,
+                &fresh.duties
+            )
+        );
+    }
+}
+
 /// A certificate that nobody here issued.
 fn root_of_another_network() -> Record {
     let unit = "4601".parse().expect("a unit code");
