@@ -20,7 +20,7 @@ use std::fs::{self, OpenOptions};
 use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -300,6 +300,7 @@ fn recorded(home: &Path) -> f64 {
 
 fn recorded_in(ledger: &Mutex<Ledger>, writer: &Writer, turn: Duration) -> f64 {
     let open: Vec<Open> = (0..THREADS).map(|_| Open::default()).collect();
+    let begun = AtomicU64::new(0);
     let fresh = LogEpoch::from_bytes([3; 16]);
     commits_per_second(THREADS, turn, |thread| {
         let mut mine = open[thread].lock().expect("its own");
@@ -308,7 +309,8 @@ fn recorded_in(ledger: &Mutex<Ledger>, writer: &Writer, turn: Duration) -> f64 {
         }
         let event = match &mine.0 {
             Some(_) => message(mine.1),
-            None => registered(thread as u64),
+            // Another one each time: the same words by the same author would be the same document.
+            None => registered(begun.fetch_add(1, Ordering::Relaxed)),
         };
         let draft = Draft {
             kind: "case".into(),

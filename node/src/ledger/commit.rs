@@ -52,6 +52,9 @@ pub enum RecordError {
     /// No such document here.
     #[error("document {} is not here", .0.id)]
     NoDocument(DocumentKey),
+    /// The same author opened a document with the very same words before: the second would be the first.
+    #[error("exactly this was recorded already, as {}", .0.id)]
+    Twice(DocumentKey),
     /// The certificate does not let its holder write there.
     #[error(transparent)]
     Author(#[from] AuthorError),
@@ -130,14 +133,14 @@ impl Ledger {
             None => {
                 let (_, payload, _) = Document::create(kind.name(), &actor, &draft.content)?;
                 let id = document_id(&draft.space, &author, &log.epoch, &payload_hash(&payload));
-                (
-                    DocumentKey {
-                        space: draft.space.clone(),
-                        id,
-                    },
-                    payload,
-                    true,
-                )
+                let key = DocumentKey {
+                    space: draft.space.clone(),
+                    id,
+                };
+                if self.open_document(&key)?.is_some() {
+                    return Err(RecordError::Twice(key));
+                }
+                (key, payload, true)
             }
         };
         let header = self.next_header(&log, document.clone(), &payload, certificate, now)?;

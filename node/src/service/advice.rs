@@ -184,6 +184,20 @@ impl From<RecordError> for ServiceError {
                     text!("本节点没有文书 {id}", "document {id} is not on this node"),
                 )
             }
+            RecordError::Twice(key) => {
+                let id = key.id;
+                Self::new(
+                    ErrorKind::Forbidden,
+                    text!(
+                        "同样的内容已由您登记为 {id}",
+                        "you recorded exactly this before, as {id}"
+                    ),
+                )
+                .with_hint(Text::new(
+                    "若另有其事,请写明不同之处",
+                    "if it is another matter, say what is different",
+                ))
+            }
             RecordError::Author(error) => Self::new(ErrorKind::Forbidden, words::author(&error)),
             RecordError::Quarantined(reason) => Self::new(ErrorKind::Forbidden, reason),
             RecordError::Forbidden { reason } if is_about_a_field(&reason) => {

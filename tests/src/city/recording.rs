@@ -32,6 +32,7 @@ impl Simulation {
                     RecordError::Quarantined(_) => "quarantined",
                     RecordError::NoDocument(_) => "no document",
                     RecordError::Author(_) => "author",
+                    RecordError::Twice(_) => "recorded before",
                     RecordError::Kind(_) | RecordError::Change(_) | RecordError::Update(_) => {
                         self.tally.broken.push(error.to_string());
                         "broken"

@@ -3,7 +3,7 @@
 use std::path::Path as FilePath;
 
 use anjuan_node::authority::certificate::{CertificateKind, Certified};
-use anjuan_node::ledger::{DocumentKey, Draft, Ledger, Standing};
+use anjuan_node::ledger::{DocumentKey, Draft, Durable, Ledger, RecordError, Recorded, Standing};
 use anjuan_sync::replica::{Record, Replica as _};
 use anjuan_sync::{LogEpoch, LogId, LogState, Space};
 use serde_json::Value;
@@ -56,23 +56,32 @@ fn record(
     event: &Value,
     fresh: u8,
 ) -> DocumentKey {
+    let (recorded, durable) = try_record(ledger, by, document, event, fresh).expect("recorded");
+    durable.wait().expect("durable");
+    recorded.document
+}
+
+fn try_record(
+    ledger: &mut Ledger,
+    by: &Certified,
+    document: Option<&DocumentKey>,
+    event: &Value,
+    fresh: u8,
+) -> Result<(Recorded, Durable), RecordError> {
     let draft = Draft {
         kind: "case".into(),
         space: space(),
         document: document.cloned(),
         content: content(event),
     };
-    let recorded = ledger.record(
+    ledger.record(
         &draft,
         by.id(),
         &key("zhang"),
         NOW,
         epoch(fresh),
         |_, _, _| Ok(()),
-    );
-    let (recorded, durable) = recorded.expect("recorded");
-    durable.wait().expect("durable");
-    recorded.document
+    )
 }
 
 fn log(of: u8) -> LogId {
@@ -168,6 +177,24 @@ fn what_recording_says_of_a_case_is_what_a_fresh_fold_says() {
             )
         );
     }
+}
+
+/// The second would be the same document; stored as a change that is there already, it would also cost the
+/// store its epoch.
+#[test]
+fn a_document_is_not_opened_twice_with_the_same_words() {
+    let home = tempfile::tempdir().expect("a folder");
+    let zhang = operator();
+    let (mut ledger, _) = open(home.path(), VILLAGE, epoch(1));
+    take(&mut ledger, vec![credential(&zhang)]);
+    let case = record(&mut ledger, &zhang, None, &registered(1), 9);
+    let before = ledger.journal_end();
+    let again = try_record(&mut ledger, &zhang, None, &registered(1), 9);
+    assert!(matches!(again, Err(RecordError::Twice(first)) if first == case));
+    record(&mut ledger, &zhang, Some(&case), &message(1), 9);
+    assert_eq!(ledger.journal_end(), before + 1);
+    assert_eq!(ledger.epochs().current, epoch(1));
+    assert_ne!(record(&mut ledger, &zhang, None, &registered(2), 9), case);
 }
 
 /// A certificate that nobody here issued.
