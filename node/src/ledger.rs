@@ -156,7 +156,8 @@ pub struct Ledger {
     network: NetworkId,
     scope: Scope,
     epochs: Epochs,
-    credentials: Credentials,
+    /// Shared with whoever judges by them as they were at a moment.
+    credentials: Arc<Credentials>,
     logs: LogTable,
     digests: Digests,
     order: Order,
@@ -207,8 +208,8 @@ impl Ledger {
         &self.scope
     }
 
-    /// All certificates and revocations known.
-    pub fn credentials(&self) -> &Credentials {
+    /// All certificates and revocations known; a clone of it is what they are now.
+    pub fn credentials(&self) -> &Arc<Credentials> {
         &self.credentials
     }
 

@@ -2,6 +2,7 @@
 //! reason.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anjuan_sync::id::ItemId;
 use anjuan_sync::replica::{BlobKind, LogItem, Offer};
@@ -369,7 +370,7 @@ impl<'l> Intake<'l> {
     }
 
     fn take_credential(&mut self, bytes: Vec<u8>) -> Result<Outcome, LedgerError> {
-        match self.ledger.credentials.offer(&bytes) {
+        match Arc::make_mut(&mut self.ledger.credentials).offer(&bytes) {
             Offered::New(adopted) => {
                 for one in adopted {
                     let Some(bytes) = self.ledger.credentials.item(&one.id) else {

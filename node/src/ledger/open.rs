@@ -95,7 +95,7 @@ impl Ledger {
             network: credentials.network(),
             scope: Scope::of(opening.unit.path()),
             epochs,
-            credentials,
+            credentials: Arc::new(credentials),
             logs: LogTable::new(),
             digests: Digests::new(),
             order: Order::default(),
@@ -225,10 +225,11 @@ impl Ledger {
     /// Forgets everything read from the store.
     fn forget(&mut self) -> Result<(), LedgerError> {
         let root = self.credentials.root().as_ref().clone();
-        self.credentials = Credentials::new(root).map_err(|error| LedgerError::Frame {
+        let credentials = Credentials::new(root).map_err(|error| LedgerError::Frame {
             position: 0,
             what: error.to_string(),
         })?;
+        self.credentials = Arc::new(credentials);
         self.logs = LogTable::new();
         self.digests = Digests::new();
         self.digest_credentials();
@@ -262,8 +263,9 @@ impl Ledger {
         let counts = self.cases.get(Table::Counts, &[])?;
         self.counts = decode(&counts.ok_or_else(|| broken("the figures are missing"))?)?;
         let credentials = self.cases.scan(Table::Credential, &[])?;
+        let known = Arc::make_mut(&mut self.credentials);
         for (_, bytes) in &credentials {
-            let _ = self.credentials.offer(bytes);
+            let _ = known.offer(bytes);
         }
         self.digest_credentials();
         for (key, value) in self.cases.scan(Table::Head, &[])? {

@@ -27,13 +27,15 @@ use crate::service::marks::Who;
 use crate::text;
 use crate::text::Text;
 
+/// How often a reader waits for the disk without the ledger's lock, before it does with it.
+const WAITS: u32 = 4;
 /// How long a peer that was not let in, or broke the protocol, stays out.
 const KEPT_OUT: Duration = Duration::from_secs(60);
 
 /// Lets in whoever shows the chain of a node certificate of this network. Judged by the credentials as
 /// they were when the link was made: the session holds the ledger while it asks.
 struct NodeGate {
-    credentials: Credentials,
+    credentials: Arc<Credentials>,
     own: AuthorKey,
     clocks: Arc<OnceLock<Clocks>>,
 }
@@ -128,7 +130,7 @@ struct PeerStore {
 
 impl Store for PeerStore {
     fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError> {
-        block_in_place(|| read_durable(&mut self.service.ledger(), read))
+        block_in_place(|| read_durable(&self.service, read))
     }
 
     async fn deliver(&self, records: Vec<Record>) -> Result<Summary, String> {
@@ -201,13 +203,28 @@ impl PeerStore {
 
 /// Reads the ledger with nothing in it that is not durable. While the lock is held nothing new comes.
 ///
+/// What is on its way to the disk is waited for without the lock, so that hundreds of sessions that look at
+/// the ledger don't keep its operators from recording for a sync each; only where there is always more on
+/// its way is the last wait under it.
+///
 /// Memory is ahead of a journal that has stopped: digests, places of logs and credentials would be told of
 /// what a restart forgets, and their authors would write those places anew. So the ledger first goes on from
 /// what is durable, and as long as it can't, peers are told nothing; whoever asks here reads on.
 pub(crate) fn read_durable(
-    ledger: &mut Ledger,
+    service: &Service,
     read: &mut dyn FnMut(&dyn Replica),
 ) -> Result<(), ReplicaError> {
+    let mut ledger = service.ledger();
+    for _ in 0..WAITS {
+        if ledger.unsynced() == 0 {
+            break;
+        }
+        let Ok(durable) = ledger.barrier() else { break };
+        drop(ledger);
+        // If it failed, the next step tells.
+        let _ = durable.wait();
+        ledger = service.ledger();
+    }
     let synced = ledger.barrier().and_then(Durable::wait);
     if let Err(error) = ledger.resume() {
         tracing::warn!(%error, "the journal takes nothing in; peers are told nothing meanwhile");
@@ -216,7 +233,7 @@ pub(crate) fn read_durable(
     if let Err(error) = synced {
         tracing::warn!(%error, "the journal had stopped; the ledger goes on from what is durable");
     }
-    read(ledger);
+    read(&*ledger);
     Ok(())
 }
 
@@ -290,7 +307,7 @@ fn session(store: &PeerStore, control: &LinkControl, clocks: &Arc<OnceLock<Clock
         certificate: own_chain(&ledger, service.node_key().public(), service.now()),
         peer: control.peer(),
         gate: Arc::new(NodeGate {
-            credentials: ledger.credentials().clone(),
+            credentials: Arc::clone(ledger.credentials()),
             own: service.node_key().public(),
             clocks: Arc::clone(clocks),
         }),

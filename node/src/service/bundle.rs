@@ -159,7 +159,7 @@ impl Service {
     }
 
     fn reading(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError> {
-        read_durable(&mut self.ledger(), read)
+        read_durable(self, read)
     }
 }
 

@@ -308,7 +308,8 @@ impl Child {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
-            let rng = &mut StdRng::seed_from_u64(1);
+            // Other words each time: the same ones by the same author would be the same document.
+            let rng = &mut StdRng::seed_from_u64(service.ledger().journal_end());
             let pen = Pen::of(&service)?;
             let (mut case, mut seconds) = (None, Vec::new());
             while !stopped.load(Ordering::Relaxed) {

@@ -24,7 +24,7 @@ use super::people::{BEGINNING, Operator};
 /// Whoever was let in before, by the same credentials and the same chain, is not judged again: that took a
 /// tenth of a year's time, and certificates here outlive the year.
 struct NodeGate {
-    credentials: Credentials,
+    credentials: Arc<Credentials>,
     admitted: Mutex<BTreeMap<NodeKey, (Vec<u8>, Path)>>,
 }
 
@@ -186,7 +186,7 @@ impl Node {
             return Ok(Arc::clone(gate));
         }
         let gate: Arc<dyn Gate> = Arc::new(NodeGate {
-            credentials: ledger.credentials().clone(),
+            credentials: Arc::clone(ledger.credentials()),
             admitted: Mutex::default(),
         });
         self.gate = Some((known, Arc::clone(&gate)));

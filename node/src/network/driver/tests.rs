@@ -49,9 +49,8 @@ fn add(service: &Service, handle: &str) -> Result<view::Operator, ServiceError> 
 /// Where the store stands, as a peer is told.
 fn told(service: &Service) -> Result<Status, ReplicaError> {
     let mut status = None;
-    let mut ledger = service.ledger();
-    let scope = ledger.scope().clone();
-    let read = read_durable(&mut ledger, &mut |replica| {
+    let scope = service.ledger().scope().clone();
+    let read = read_durable(service, &mut |replica| {
         status = Some(replica.status(&scope).expect("readable"));
     });
     assert_eq!(read.is_ok(), status.is_some(), "read exactly if it may be");
