@@ -1,9 +1,11 @@
 //! A small city comes to the same everywhere, whatever the weather.
 //!
 //! `ANJUAN_SEED` is the first seed, `ANJUAN_ROUNDS` the number of seeds. The city of 120 nodes over 50 seeds
-//! is for a release build: `ANJUAN_ROUNDS=50 cargo test --release --test city -- --ignored`.
+//! is for a release build, as `.ci/run` has it: `cargo test --release -p anjuan-tests --test city -- --ignored`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
 
 use anjuan_tests::city::{Outcome, Plan, run, small_city};
 
@@ -24,11 +26,12 @@ fn temporary() -> PathBuf {
 
 /// Runs a city of so many counties, towns in each and villages in each of those; all has to hold.
 fn tell((counties, towns, villages): (u32, u32, u32), plan: Plan) -> Outcome {
-    eprintln!("ANJUAN_SEED={}", plan.seed);
+    let seed = plan.seed;
+    eprintln!("ANJUAN_SEED={seed}");
     let divisions = small_city(counties, towns, villages);
     let outcome = run(&divisions, plan, &temporary(), &mut |_, _| {}).expect("no ledger fails");
-    eprintln!("{:.1} s, {:?}", outcome.seconds, outcome.figures);
-    assert!(outcome.holds(), "seed {}: {:#?}", plan.seed, outcome.wrong);
+    eprintln!("seed {seed}: {:.1} s, {:?}", outcome.seconds, outcome.figures);
+    assert!(outcome.holds(), "seed {seed}: {:#?}", outcome.wrong);
     outcome
 }
 
@@ -73,13 +76,22 @@ fn the_same_seed_gives_the_same_run() {
 #[test]
 #[ignore = "120 nodes and 800 cases; for a release build"]
 fn a_city_of_120_nodes_comes_to_the_same() {
-    for seed in seeds(50) {
-        let plan = Plan {
-            cases: 800,
-            days: 60,
-            seed,
-            hardship: 1,
-        };
-        tell((7, 2, 7), plan);
-    }
+    // A run keeps one processor busy.
+    let seeds = Mutex::new(seeds(50));
+    let next = || seeds.lock().ok()?.next();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(seed) = next() {
+                    let plan = Plan {
+                        cases: 800,
+                        days: 60,
+                        seed,
+                        hardship: 1,
+                    };
+                    tell((7, 2, 7), plan);
+                }
+            });
+        }
+    });
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
+use std::sync::LazyLock;
 use std::thread::available_parallelism;
 
 use anjuan_sync::replica::{Record, Summary};
@@ -16,6 +17,9 @@ use super::index::DocumentKey;
 
 /// Signatures that are worth a thread of their own: a fifth of a page.
 const BATCH: usize = 128;
+
+/// Asked for once: on Linux it reads half a dozen files, which costs as much as a signature.
+static PROCESSORS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, NonZeroUsize::get));
 
 /// What became of one thing that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,8 +81,7 @@ pub(super) enum One {
 /// Checks the signatures of what came in, those of updates in batches on all processors but one, which is
 /// for those who work here meanwhile.
 pub fn check(records: Vec<Record>, rng: &mut impl CryptoRng) -> Checked {
-    let processors = available_parallelism().map_or(1, NonZeroUsize::get);
-    check_on(processors - 1, records, rng)
+    check_on(*PROCESSORS - 1, records, rng)
 }
 
 /// As [`check`], on at most so many threads.
