@@ -7,7 +7,8 @@ use anjuan_sync::transport::{Backoff, Config, Endpoint, EnrolRequest, Event, Lim
 use ed25519_dalek::SigningKey;
 use futures::StreamExt;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, Swarm, SwarmBuilder, noise, ping, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, Swarm, SwarmBuilder, noise, ping, tcp};
+use libp2p_yamux as yamux;
 use tokio::sync::mpsc;
 
 /// Longer than anything takes; a test that waits so long has failed.

@@ -6,7 +6,8 @@ use anjuan_sync::transport::PeerAddr;
 use futures::StreamExt as _;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Stream, StreamProtocol, Swarm, SwarmBuilder, noise, ping, tcp, yamux};
+use libp2p::{Stream, StreamProtocol, Swarm, SwarmBuilder, noise, ping, tcp};
+use libp2p_yamux as yamux;
 
 /// Longer than any node keeps up with it.
 const PATIENCE: Duration = Duration::from_secs(120);
