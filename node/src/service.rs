@@ -7,6 +7,7 @@ mod bundle;
 pub mod call;
 mod checkpoints;
 mod delivered;
+mod disclosing;
 mod doctor;
 mod documents;
 pub mod enrolment;

@@ -85,6 +85,15 @@ impl std::fmt::Debug for SignAs {
     }
 }
 
+/// Particulars are to go into an audit bundle: why, and who signs for it in each case.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Disclose {
+    /// The legal basis, and why; it stands in each case disclosed, for everybody who holds it.
+    pub reason: String,
+    /// Who discloses.
+    pub sign: SignAs,
+}
+
 /// A passphrase on its way to the key it opens. Never shown.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -346,6 +355,8 @@ calls! {
         /// Checkpoints of this node with their cosignatures, as notes.
         checkpoints: Vec<String>,
         /// Checkpoints that the auditor kept, as notes: the bundle can be compared with them.
+        /// With the particulars that can be opened here, which needs `payloads`; without it none.
+        disclose: Option<Disclose>,
         since: Vec<String>,
         /// The file, which must not exist yet.
         out: String,

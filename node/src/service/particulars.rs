@@ -82,7 +82,7 @@ fn today(now: Timestamp) -> Date {
     crate::calendar::local_date(now)
 }
 
-fn subject(key: &DocumentKey, commitment: Commitment) -> Subject {
+pub(super) fn subject(key: &DocumentKey, commitment: Commitment) -> Subject {
     Subject {
         space: key.space.clone(),
         document: key.id,
@@ -90,7 +90,7 @@ fn subject(key: &DocumentKey, commitment: Commitment) -> Subject {
     }
 }
 
-fn commitment_of(reference: &ParticularsRef) -> Option<Commitment> {
+pub(super) fn commitment_of(reference: &ParticularsRef) -> Option<Commitment> {
     Commitment::from_str(&reference.commitment).ok()
 }
 
@@ -395,7 +395,7 @@ impl Handle<ParticularsErase> for Service {
 }
 
 impl Service {
-    fn record_event(
+    pub(super) fn record_event(
         &self,
         key: &DocumentKey,
         event: Value,

@@ -28,6 +28,7 @@ fn report(bundle: &[u8]) -> Option<Report> {
         policy: &policy,
         kept: &[],
         as_of: None,
+        particulars: false,
     };
     verify(bundle, &auditor, &mut rand::rng(), &mut |_| {}).ok()
 }

@@ -2,12 +2,13 @@
 
 use rand::CryptoRng;
 use x25519_dalek::StaticSecret;
+use zeroize::Zeroizing;
 
 use super::{Erasure, Keystore, KeystoreError};
 use crate::particulars::content::Particulars;
 use crate::particulars::item::{Purpose, Recipient, SealedItem, VerifiedItem};
 use crate::particulars::name::{ItemId, Subject};
-use crate::particulars::seal::{DataKey, Maker, SealError, UnsealError, seal_key, unseal, wrap};
+use crate::particulars::seal::{Maker, Opened, SALT_LENGTH, SealError, UnsealError, seal_key, unseal, wrap};
 
 /// Pairs of wrap and body tried for one subject. There is one honest body; the rest is somebody's mischief,
 /// and signed by him.
@@ -43,7 +44,17 @@ impl Keystore {
         subject: &Subject,
         secret: &StaticSecret,
     ) -> Result<Particulars, OpenError> {
-        self.unseal(subject, secret).map(|(particulars, _)| particulars)
+        self.unseal(subject, secret).map(|opened| opened.particulars)
+    }
+
+    /// The salt and the canonical bytes that the commitment was made of: whoever has them can compute it.
+    pub fn preimage(
+        &self,
+        subject: &Subject,
+        secret: &StaticSecret,
+    ) -> Result<(Zeroizing<[u8; SALT_LENGTH]>, Zeroizing<Vec<u8>>), OpenError> {
+        let opened = self.unseal(subject, secret)?;
+        Ok((opened.salt, opened.particulars.encode()))
     }
 
     /// Wraps the data key for further nodes: on transfer, escalation, disclosure, or when a node joins.
@@ -57,7 +68,7 @@ impl Keystore {
         maker: Maker<'_>,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<VerifiedItem>, OpenError> {
-        let (_, key) = self.unseal(subject, secret)?;
+        let key = self.unseal(subject, secret)?.key;
         let wraps = recipients
             .iter()
             .map(|(recipient, purpose)| wrap(&key, subject, *recipient, *purpose, maker, rng))
@@ -66,7 +77,7 @@ impl Keystore {
         Ok(wraps)
     }
 
-    fn unseal(&self, subject: &Subject, secret: &StaticSecret) -> Result<(Particulars, DataKey), OpenError> {
+    fn unseal(&self, subject: &Subject, secret: &StaticSecret) -> Result<Opened, OpenError> {
         let own = seal_key(secret);
         let (bodies, wraps) = {
             let index = self.read_index();
