@@ -159,6 +159,7 @@ impl Family {
                 unit: unit.parse().map_err(|_| fault(format!("{unit} is no unit")))?,
                 standby: false,
                 valid_hours: 1,
+                auditor: false,
                 passphrase: None,
             },
         )?;

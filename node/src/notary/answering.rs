@@ -10,6 +10,7 @@ use super::{KeyOf, Notary, NotaryError, Peer};
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint, VerifiedCheckpoint};
 use crate::evidence::cosignature::COSIGNATURE;
 use crate::evidence::merkle::{ConsistencyProof, TreeHead};
+use crate::evidence::name::Origin;
 use crate::evidence::witness::{Conflict, Evidence, Outcome};
 
 /// A foreign checkpoint is handed on if its cosignature is so many seconds newer than the asker's newest.
@@ -101,9 +102,13 @@ impl Notary {
             .witness
             .cosign(checkpoint, from, proof, now, &self.name, key)?;
         Ok(match outcome {
+        let is_new = self.witness.last(checkpoint.origin())?.is_none();
             Outcome::Cosigned(line) => line.bytes().try_into().map_or(
                 Answer::Declined(Declined::Unable),
                 |bytes: [u8; COSIGNATURE]| Answer::Cosigned {
+        if matches!(outcome, Outcome::Cosigned(_)) {
+            self.note_seen(checkpoint, is_new, now);
+        }
                     cosignature: bytes.into(),
                     newest: None,
                 },
@@ -128,6 +133,26 @@ impl Notary {
     fn with_newest(&self, answer: Answer, peer: &Peer, newest: Option<u64>, keys: &KeyOf<'_>) -> Answer {
         let Answer::Cosigned { cosignature, .. } = answer else {
             return answer;
+    /// A checkpoint was cosigned: it goes into the archive, and a second log of a node is worth a line.
+    fn note_seen(&mut self, checkpoint: &VerifiedCheckpoint, is_new: bool, now: Timestamp) {
+        let (origin, size) = (checkpoint.origin(), checkpoint.head().size);
+        let of_node = |(one, _): &(&Origin, _)| one.node() == origin.node();
+        if is_new && self.witness.logs().filter(of_node).count() > 1 {
+            tracing::warn!(node = %origin.node(), log = %origin, size, "a node begins another log: its store was set back or copied; what was seen of the former one is kept");
+        }
+        let kept = self.witness.last(origin).ok().flatten();
+        if let (Some(archive), Some(kept)) = (&mut self.archive, kept)
+            && let Err(error) = archive.keep(kept.checkpoint(), now)
+        {
+            tracing::error!(log = %origin, size, %error, "a checkpoint that was seen is not archived");
+        }
+    }
+
+    fn is_in_line_with(&self, peer: &Peer) -> bool {
+        let (own, theirs) = (self.name.unit().path(), peer.name.unit().path());
+        own.is_in_line_with(&theirs)
+    }
+
         };
         let offered = || {
             let own = self.own.cosigned()?.clone();

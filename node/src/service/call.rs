@@ -133,12 +133,15 @@ calls! {
         scope: Option<UnitCode>,
     }
 
-    /// Opens a ticket for a new unit below, or for a second node of this unit.
+    /// Opens a ticket for a new unit below, for a second node of a unit, or for an auditor's.
     Invite = "invite" -> view::Invitation {
         /// The unit that joins.
         unit: UnitCode,
         /// A second node of the same unit: a node certificate only.
         standby: bool,
+        /// An auditor's node, which follows the unit and records nothing.
+        #[serde(default)]
+        auditor: bool,
         /// Hours until it expires, 1 to 720.
         valid_hours: u32,
         /// Opens the authority's key, so that the running node can sign when the ticket is used.
@@ -352,11 +355,11 @@ calls! {
         payloads: bool,
         /// With the headers of all logs.
         all_headers: bool,
+        /// With the particulars that can be opened here, which needs `payloads`; without it none.
+        disclose: Option<Disclose>,
         /// Checkpoints of this node with their cosignatures, as notes.
         checkpoints: Vec<String>,
         /// Checkpoints that the auditor kept, as notes: the bundle can be compared with them.
-        /// With the particulars that can be opened here, which needs `payloads`; without it none.
-        disclose: Option<Disclose>,
         since: Vec<String>,
         /// The file, which must not exist yet.
         out: String,

@@ -79,6 +79,11 @@ impl Service {
             tally.quarantined,
         );
         let ledger = self.ledger();
+        // The notary's lock is taken before the ledger's.
+        let (conflicts, witnessed) = {
+            let notary = self.notary();
+            (notary.conflicts().count(), notary.witness().logs().count())
+        };
         let counts = ledger.counts();
         text.gauge("anjuan_updates", "Updates stored.", counts.updates);
         text.gauge("anjuan_logs", "Logs held.", ledger.logs().iter().count());
@@ -98,6 +103,16 @@ impl Service {
             counts.evidence,
         );
         text.gauge(
+        text.gauge(
+            "anjuan_checkpoint_conflicts",
+            "Pairs of checkpoints of one node that do not go together, found here or reported.",
+            conflicts,
+        );
+        text.gauge(
+            "anjuan_witnessed_logs",
+            "Logs of other nodes of which a checkpoint was cosigned here.",
+            witnessed,
+        );
             "anjuan_sealed_items",
             "Sealed items held.",
             ledger.keystore().len(),

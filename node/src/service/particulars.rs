@@ -94,12 +94,13 @@ pub(super) fn commitment_of(reference: &ParticularsRef) -> Option<Commitment> {
     Commitment::from_str(&reference.commitment).ok()
 }
 
-/// Nodes to which something can be sealed: those with a certificate in force.
+/// Nodes to which something can be sealed: those with a certificate in force, but for auditors' nodes.
 fn reader_nodes(ledger: &Ledger, now: Timestamp) -> Vec<ReaderNode> {
     let credentials = ledger.credentials();
     credentials
         .certificates()
         .filter(|certified| certified.certificate().kind() == CertificateKind::Node)
+        .filter(|certified| !certified.certificate().is_auditors_node())
         .filter(|certified| credentials.standing(certified.id(), now) == Some(Standing::Valid))
         .filter_map(|certified| {
             let certificate = certified.certificate();

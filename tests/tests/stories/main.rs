@@ -1,5 +1,6 @@
 //! Stories with the real program: four nodes of Yulin as processes of their own.
 
+mod auditor;
 mod bad_input;
 mod bundle;
 mod by_files;
