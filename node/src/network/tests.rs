@@ -75,6 +75,7 @@ async fn start(home: &TempDir, clock: Clock) -> Node {
         listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
         peers: Vec::new(),
         witnesses: Vec::new(),
+        witness_for: Vec::new(),
         mdns: false,
     };
     Node::start(service, settings, false).await.expect("started")

@@ -64,7 +64,11 @@ impl Notary {
                 conflict,
                 earlier,
                 later,
-            }) => self.take_report(conflict, &earlier, &later, keys, &mut found),
+            }) if self.is_in_line_with(peer) => {
+                self.take_report(conflict, &earlier, &later, keys, &mut found)
+            }
+            // Whoever is witnessed here from out of line is nobody to report others.
+            Ok(Question::Report { .. }) => Ok(Answer::Declined(Declined::Unknown)),
         };
         let answer = answer.unwrap_or_else(|error| {
             tracing::warn!(peer = %peer.name, %error, "a peer's checkpoint is not cosigned");
@@ -98,17 +102,17 @@ impl Notary {
         key: &SigningKey,
         found: &mut Option<Evidence>,
     ) -> Result<Answer, NotaryError> {
+        let is_new = self.witness.last(checkpoint.origin())?.is_none();
         let outcome = self
             .witness
             .cosign(checkpoint, from, proof, now, &self.name, key)?;
-        Ok(match outcome {
-        let is_new = self.witness.last(checkpoint.origin())?.is_none();
-            Outcome::Cosigned(line) => line.bytes().try_into().map_or(
-                Answer::Declined(Declined::Unable),
-                |bytes: [u8; COSIGNATURE]| Answer::Cosigned {
         if matches!(outcome, Outcome::Cosigned(_)) {
             self.note_seen(checkpoint, is_new, now);
         }
+        Ok(match outcome {
+            Outcome::Cosigned(line) => line.bytes().try_into().map_or(
+                Answer::Declined(Declined::Unable),
+                |bytes: [u8; COSIGNATURE]| Answer::Cosigned {
                     cosignature: bytes.into(),
                     newest: None,
                 },
@@ -129,10 +133,6 @@ impl Notary {
         })
     }
 
-    /// Adds this node's own newest cosigned checkpoint, where the peer can use it.
-    fn with_newest(&self, answer: Answer, peer: &Peer, newest: Option<u64>, keys: &KeyOf<'_>) -> Answer {
-        let Answer::Cosigned { cosignature, .. } = answer else {
-            return answer;
     /// A checkpoint was cosigned: it goes into the archive, and a second log of a node is worth a line.
     fn note_seen(&mut self, checkpoint: &VerifiedCheckpoint, is_new: bool, now: Timestamp) {
         let (origin, size) = (checkpoint.origin(), checkpoint.head().size);
@@ -153,7 +153,18 @@ impl Notary {
         own.is_in_line_with(&theirs)
     }
 
+    /// Adds this node's own newest cosigned checkpoint, where the peer can use it.
+    fn with_newest(&self, answer: Answer, peer: &Peer, newest: Option<u64>, keys: &KeyOf<'_>) -> Answer {
+        let Answer::Cosigned { cosignature, .. } = answer else {
+            return answer;
         };
+        // One out of line is told of nothing that it does not have itself.
+        if !self.is_in_line_with(peer) {
+            return Answer::Cosigned {
+                cosignature,
+                newest: None,
+            };
+        }
         let offered = || {
             let own = self.own.cosigned()?.clone();
             let own = own.cosigned(keys).ok()?;

@@ -55,6 +55,7 @@ fn kin(kin: Kin) -> String {
             Kin::Parent => "parent",
             Kin::Mirror => "mirror",
             Kin::Child => "child",
+            Kin::Beside => "beside",
         },
     )
 }
@@ -78,12 +79,12 @@ impl Service {
             "Updates stored that certificates rule out.",
             tally.quarantined,
         );
-        let ledger = self.ledger();
         // The notary's lock is taken before the ledger's.
         let (conflicts, witnessed) = {
             let notary = self.notary();
             (notary.conflicts().count(), notary.witness().logs().count())
         };
+        let ledger = self.ledger();
         let counts = ledger.counts();
         text.gauge("anjuan_updates", "Updates stored.", counts.updates);
         text.gauge("anjuan_logs", "Logs held.", ledger.logs().iter().count());
@@ -103,7 +104,6 @@ impl Service {
             counts.evidence,
         );
         text.gauge(
-        text.gauge(
             "anjuan_checkpoint_conflicts",
             "Pairs of checkpoints of one node that do not go together, found here or reported.",
             conflicts,
@@ -113,6 +113,7 @@ impl Service {
             "Logs of other nodes of which a checkpoint was cosigned here.",
             witnessed,
         );
+        text.gauge(
             "anjuan_sealed_items",
             "Sealed items held.",
             ledger.keystore().len(),

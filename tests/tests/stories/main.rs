@@ -2,6 +2,7 @@
 
 mod auditor;
 mod bad_input;
+mod beside;
 mod bundle;
 mod by_files;
 mod damaged;
