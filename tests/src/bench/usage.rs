@@ -20,7 +20,7 @@ pub(super) fn cpu_seconds() -> f64 {
 }
 
 /// The most memory it ever had, in bytes.
-pub(super) fn peak_memory() -> u64 {
+pub fn peak_memory() -> u64 {
     status("VmHWM:")
 }
 
