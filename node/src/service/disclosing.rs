@@ -1,6 +1,8 @@
 //! Particulars that go into an audit bundle: each case says by a signed event by whom, and why.
 
 use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anjuan_sync::Reach;
 use serde_json::json;
@@ -19,6 +21,9 @@ use crate::text::Text;
 
 /// Bytes of particulars in one bundle: they are held in memory until it is written.
 const MAX_BYTES: usize = 256 << 20;
+/// How long witnesses have to see what was recorded, and how often it is looked whether they have.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(50);
 /// Commitments that one event names.
 const IN_ONE_EVENT: usize = 60;
 
@@ -69,7 +74,25 @@ impl Service {
                 })?;
             }
         }
+        if opened.len() > 0 {
+            self.let_witnesses_see();
+        }
         Ok(opened)
+    }
+
+    /// What was just recorded is under no cosigned checkpoint yet, which in a bundle is a gap. A running node
+    /// that has been witnessed gives its witnesses a moment.
+    fn let_witnesses_see(&self) {
+        let end = self.ledger().journal_end();
+        let is_linked = self.peers().iter().any(|peer| peer.connected);
+        let begun = Instant::now();
+        while is_linked && begun.elapsed() < PATIENCE {
+            match self.notary().cosigned() {
+                Some(cosigned) if cosigned.head().size < end => {}
+                _ => return,
+            }
+            sleep(PAUSE);
+        }
     }
 
     fn documents_asked(&self, scope: &Scope) -> Result<Vec<DocumentKey>, ServiceError> {
