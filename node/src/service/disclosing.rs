@@ -15,7 +15,7 @@ use crate::audit::Scope;
 use crate::audit::scope::Disclosed;
 use crate::authority::role::Role;
 use crate::ledger::DocumentKey;
-use crate::particulars::OpenError;
+use crate::particulars::{OpenError, Preimage};
 use crate::text;
 use crate::text::Text;
 
@@ -143,7 +143,7 @@ impl Service {
             let secret = self.0.node.seal_secret();
             let found = ledger.keystore().preimage(&subject(key, commitment), secret);
             match found {
-                Ok((salt, content)) => {
+                Ok(Preimage { salt, content }) => {
                     opened.bytes += content.len();
                     if opened.bytes > MAX_BYTES {
                         return Err(too_much());

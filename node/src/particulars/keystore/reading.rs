@@ -37,6 +37,21 @@ pub enum OpenError {
     Keystore(#[from] KeystoreError),
 }
 
+/// What a commitment was made of: whoever has it can compute the commitment.
+pub struct Preimage {
+    /// The random salt.
+    pub salt: Zeroizing<[u8; SALT_LENGTH]>,
+    /// The canonical bytes of the particulars.
+    pub content: Zeroizing<Vec<u8>>,
+}
+
+/// Shows nothing of it.
+impl std::fmt::Debug for Preimage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Preimage(..)")
+    }
+}
+
 impl Keystore {
     /// Opens particulars with this node's seal secret.
     pub fn open_particulars(
@@ -47,14 +62,13 @@ impl Keystore {
         self.unseal(subject, secret).map(|opened| opened.particulars)
     }
 
-    /// The salt and the canonical bytes that the commitment was made of: whoever has them can compute it.
-    pub fn preimage(
-        &self,
-        subject: &Subject,
-        secret: &StaticSecret,
-    ) -> Result<(Zeroizing<[u8; SALT_LENGTH]>, Zeroizing<Vec<u8>>), OpenError> {
+    /// Opens particulars to disclose them.
+    pub fn preimage(&self, subject: &Subject, secret: &StaticSecret) -> Result<Preimage, OpenError> {
         let opened = self.unseal(subject, secret)?;
-        Ok((opened.salt, opened.particulars.encode()))
+        Ok(Preimage {
+            content: opened.particulars.encode(),
+            salt: opened.salt,
+        })
     }
 
     /// Wraps the data key for further nodes: on transfer, escalation, disclosure, or when a node joins.
