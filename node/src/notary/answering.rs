@@ -190,13 +190,14 @@ impl Notary {
         let Some(evidence) = reported(conflict, earlier, later, keys) else {
             return Ok(Answer::Declined(Declined::Malformed));
         };
-        let is_new = !self.conflicts().any(|other| same(other, &evidence));
+        // Two nodes of one unit report to each other, also what they have from each other.
+        if self.conflicts().any(|other| same(other, &evidence)) {
+            return Ok(Answer::Kept);
+        }
         if !self.reports.keep(evidence.clone())? {
             return Ok(Answer::Declined(Declined::Full));
         }
-        if is_new {
-            *found = Some(evidence);
-        }
+        *found = Some(evidence);
         Ok(Answer::Kept)
     }
 }
