@@ -124,16 +124,30 @@ impl<'a, H: Host> App<'a, H> {
     where
         H::Service: Handle<C>,
     {
+        self.call_signing_with(operator, make, &mut |_| {})
+    }
+
+    /// The same, of what takes long.
+    pub fn call_signing_with<C: Call>(
+        &mut self,
+        operator: Option<String>,
+        make: impl Fn(SignAs) -> C,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<C::Answer, ServiceError>
+    where
+        H::Service: Handle<C>,
+    {
         let key = match &operator {
             Some(handle) => text!("操作员 {handle} ", "operator {handle}"),
             None => text!("操作员", "the operator"),
         };
         let given = self.secrets.given()?;
-        self.call_unlocking(&key, given, |passphrase| {
-            make(SignAs {
+        self.unlocking(&key, given, |app, passphrase| {
+            let sign = SignAs {
                 operator: operator.clone(),
                 passphrase: passphrase.map(|passphrase| passphrase.0),
-            })
+            };
+            app.call_with(make(sign), progress)
         })
     }
 

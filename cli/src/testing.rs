@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use anjuan_node::enrol::Joining;
 use anjuan_node::service::setup::{Founded, Init, Join, Joined, Request, Requested, Serve};
 use anjuan_node::service::view::Status;
 use anjuan_node::service::{Call, ErrorKind, Handle, Progress, ServiceError};
@@ -84,8 +85,7 @@ impl Host for FakeNode {
     }
 
     fn request(&self, _: &Path, request: Request) -> Result<Requested, ServiceError> {
-        let body =
-            json!({"unit": request.unit, "standby": request.standby, "passphrase": request.passphrase});
+        let body = json!({"unit": request.unit, "standby": request.joining == Joining::Standby, "passphrase": request.passphrase});
         Ok(serde_json::from_value(self.ask("request", body)?).expect("the canned answer fits"))
     }
 

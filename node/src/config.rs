@@ -22,9 +22,13 @@ pub struct Config {
     #[serde(default)]
     pub peers: Vec<String>,
     /// Addresses of nodes that witness this one's journal with each checkpoint, besides those above it, which
-    /// do so in any case.
+    /// do so in any case. One of a unit that is neither above nor below has to name this unit in its
+    /// `witness_for`; with such a node nothing is shared but the questions of witnesses.
     #[serde(default)]
     pub witnesses: Vec<String>,
+    /// Units that are neither above nor below this one, whose nodes, and those below, this one witnesses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witness_for: Vec<UnitCode>,
     /// Look for nodes of the same network on the local network.
     #[serde(default)]
     pub mdns: bool,
@@ -67,6 +71,7 @@ impl Config {
             listen: default_listen(),
             peers: Vec::new(),
             witnesses: Vec::new(),
+            witness_for: Vec::new(),
             mdns: false,
             cache_mib: default_cache(),
         }

@@ -35,6 +35,9 @@ pub enum Joining {
     /// A further node of a unit: a node certificate alone.
     #[n(1)]
     Standby,
+    /// A node that follows a unit for an auditor: a node certificate with the auditor's role.
+    #[n(2)]
+    Auditor,
 }
 
 #[cfg(test)]

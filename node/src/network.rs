@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anjuan_sync::NodeKey;
 use anjuan_sync::replica::Cursor;
 use anjuan_sync::session::{Figures, Turns};
 use anjuan_sync::transport::{Config, DialError, Endpoint, Event, Limits, Link, PeerAddr, TransportError};
+use anjuan_sync::{NodeKey, Path as UnitPath};
 use libp2p::Multiaddr;
 use rand::{RngExt as _, rng};
 use tokio::runtime::Handle;
@@ -31,6 +31,7 @@ pub(crate) use self::table::{Kin, Row, Totals};
 use crate::service::{ErrorKind, Service, ServiceError, view};
 use crate::text;
 use crate::text::Text;
+use crate::unit::UnitCode;
 
 /// The file in which it is kept how far each peer's store was taken in.
 const CURSORS: &str = "cursors";
@@ -51,6 +52,8 @@ struct Shared {
     signed: watch::Sender<u64>,
     /// Nodes named as witnesses.
     witnesses: BTreeSet<NodeKey>,
+    /// Units out of line whose nodes this one witnesses.
+    witness_for: Vec<UnitPath>,
     table: Mutex<Table>,
     cursors: Mutex<BTreeMap<NodeKey, Cursor>>,
     /// The clock of all sessions.
@@ -167,6 +170,8 @@ pub struct Settings {
     pub peers: Vec<String>,
     /// Peers to keep a connection to, and to be asked as witnesses with each checkpoint.
     pub witnesses: Vec<String>,
+    /// Units, with those below them, out of line, whose nodes this one witnesses.
+    pub witness_for: Vec<UnitCode>,
     /// Look for peers on the local network.
     pub mdns: bool,
 }
@@ -257,6 +262,7 @@ impl Network {
             changes: watch::Sender::new(0),
             signed: watch::Sender::new(0),
             witnesses,
+            witness_for: settings.witness_for.iter().map(UnitCode::path).collect(),
             table: Mutex::new(Table::new(service.unit().path())),
             cursors: Mutex::new(cursors),
             started: Instant::now(),

@@ -20,6 +20,7 @@
 //! Locks: whoever needs the ledger as well takes the notary's lock first.
 
 pub mod answering;
+mod archive;
 pub mod asking;
 pub mod exchange;
 mod exhibits;
@@ -35,6 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anjuan_sync::LogEpoch;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
+use self::archive::Archive;
 use self::foreign::Foreign;
 use self::kept::Own;
 use self::reports::Reports;
@@ -120,6 +122,8 @@ pub struct Notary {
     found: Vec<Evidence>,
     reports: Reports,
     foreign: Foreign,
+    /// At an auditor's node: what was cosigned, day by day.
+    archive: Option<Archive>,
 }
 
 /// A node that this one speaks with, by the certificate that let it in.
@@ -158,7 +162,13 @@ impl Notary {
             found,
             reports,
             foreign,
+            archive: None,
         })
+    }
+
+    /// Keeps from now on, below `dir`, a checkpoint of each day of each log that is witnessed.
+    pub(crate) fn archive(&mut self, files: Arc<dyn Files>, dir: PathBuf) {
+        self.archive = Some(Archive::new(files, dir));
     }
 
     /// The name under which this node signs.

@@ -34,7 +34,7 @@ pub use identity::{CreditCode, IdNumber, Sex};
 pub use item::{ItemContent, ItemError, MAX_ITEM, Purpose, Recipient, SealedItem, VerifiedItem};
 pub use keystore::{
     Damaged, Erasure, Judge, Keystore, KeystoreError, MAX_BODIES, MAX_WRAPS, OWN_BODIES, OWN_WRAPS, Offered,
-    OpenError, Refusal, ScanReport,
+    OpenError, Preimage, Refusal, ScanReport,
 };
 pub use name::{Commitment, ItemId, SealKey, Subject};
 pub use private::Private;

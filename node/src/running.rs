@@ -100,6 +100,7 @@ pub fn serve(
         },
         peers,
         witnesses: config.witnesses,
+        witness_for: config.witness_for,
         mdns: config.mdns || serve.mdns,
     };
     runtime()?.block_on(async {

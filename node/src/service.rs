@@ -7,6 +7,7 @@ mod bundle;
 pub mod call;
 mod checkpoints;
 mod delivered;
+mod disclosing;
 mod doctor;
 mod documents;
 pub mod enrolment;
@@ -91,6 +92,8 @@ pub struct Service(Arc<Inner>);
 struct Inner {
     home: Mutex<Home>,
     unit: UnitCode,
+    /// An auditor's node, by its certificate.
+    auditor: bool,
     ledger: Mutex<Ledger>,
     /// Its lock is taken before the ledger's by whoever needs both.
     notary: Mutex<Notary>,
@@ -137,8 +140,12 @@ impl Service {
             durable.wait()?;
             home.remove("chain")?;
         }
+        let own = ledger.credentials().certificates_for(node.public());
+        let auditor = own
+            .into_iter()
+            .any(|certified| certified.certificate().is_auditors_node());
         let mut notes = report.notes;
-        let notary = checkpoints::open(folder, &unit, &node, &mut ledger, &mut notes)?;
+        let notary = checkpoints::open(folder, &unit, &node, auditor, &mut ledger, &mut notes)?;
         Ok(Self(Arc::new(Inner {
             tickets: Mutex::new(home.tickets()?),
             marks: Mutex::new(
@@ -148,6 +155,7 @@ impl Service {
             tally: Mutex::default(),
             home: Mutex::new(home),
             unit,
+            auditor,
             ledger: Mutex::new(ledger),
             notary: Mutex::new(notary),
             keys,
@@ -162,6 +170,11 @@ impl Service {
     /// The unit that this node serves.
     pub fn unit(&self) -> &UnitCode {
         &self.0.unit
+    }
+
+    /// Is this an auditor's node?
+    pub fn is_auditors(&self) -> bool {
+        self.0.auditor
     }
 
     /// The node's keys.

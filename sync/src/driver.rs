@@ -229,7 +229,7 @@ impl<S: Store> Pump<S> {
                     }));
                 }
                 Output::Event(event) => {
-                    if let Event::PeerAccepted { .. } = event {
+                    if let Event::PeerAccepted { .. } | Event::Beside { .. } = event {
                         self.reader.control().accept();
                     }
                     watch(event);

@@ -19,6 +19,7 @@ use crate::path::Scope;
 use crate::replica::{Cursor, Replica, ReplicaError, Tree};
 
 mod asks;
+mod beside;
 mod bounded;
 mod error;
 mod figures;
@@ -42,6 +43,7 @@ pub use short::{Short, ShortHead};
 pub use turns::Turns;
 
 use asks::Asks;
+use beside::Beside;
 use level::{Here, Levels, Step};
 use limits::Bucket;
 use message::{Hello, MAX_CERTIFICATE, MAX_HELLO_FRAME, Message, PROTOCOL_VERSION};
@@ -101,6 +103,8 @@ enum Phase {
     Unknown,
     /// It is let in.
     Open(Box<Open>),
+    /// It is let in to ask and be asked.
+    Beside(Beside),
     Closed,
 }
 
@@ -195,6 +199,12 @@ impl Session {
             figures.peer_has = open.levels.peer_has();
             figures.said = open.levels.said().map(|said| said.roots.together());
         }
+        if let Phase::Beside(_) = &self.phase {
+            // Nothing is shared, so neither lacks anything.
+            figures.round_trips = 1;
+            figures.behind = Behind::Level;
+            figures.peer_is_level = true;
+        }
         figures
     }
 
@@ -231,27 +241,33 @@ impl Session {
                 let summary = result.map_err(CloseReason::StoreFailed)?;
                 match &mut self.phase {
                     Phase::Open(open) => open.puller.delivered(token, summary, replica),
-                    Phase::Unknown | Phase::Closed => Ok(()),
+                    Phase::Unknown | Phase::Beside(_) | Phase::Closed => Ok(()),
                 }
             }
             // What changed, and what is to be done about it, is seen below.
             Input::LocalChange => Ok(()),
             Input::Ask { topic, body } => {
-                if let Phase::Open(open) = &mut self.phase {
-                    open.asks.ask(topic, body);
+                if let Some(asks) = self.asks() {
+                    asks.ask(topic, body);
                 }
                 Ok(())
             }
             Input::Answer(body) => {
-                if let Phase::Open(open) = &mut self.phase
-                    && let Some(answer) = open.asks.answer(body)
-                {
+                if let Some(answer) = self.asks().and_then(|asks| asks.answer(body)) {
                     self.send(&answer, true);
                 }
                 Ok(())
             }
             Input::Tick => self.check_time(now.elapsed),
             Input::Close => Err(CloseReason::Local),
+        }
+    }
+
+    fn asks(&mut self) -> Option<&mut Asks> {
+        match &mut self.phase {
+            Phase::Open(open) => Some(&mut open.asks),
+            Phase::Beside(beside) => Some(&mut beside.0),
+            Phase::Unknown | Phase::Closed => None,
         }
     }
 
@@ -266,6 +282,7 @@ impl Session {
                 open.asks.check_time(now, self.config.limits.answer)?;
                 Ok(open.puller.check_time(self.last_frame, now)?)
             }
+            Phase::Beside(beside) => Ok(beside.0.check_time(now, self.config.limits.answer)?),
             Phase::Unknown | Phase::Closed => Ok(()),
         }
     }
@@ -275,6 +292,10 @@ impl Session {
         match &self.phase {
             Phase::Unknown => self.started + patience,
             Phase::Closed => Duration::MAX,
+            Phase::Beside(beside) => beside
+                .0
+                .deadline(self.config.limits.answer)
+                .unwrap_or(Duration::MAX),
             Phase::Open(open) => {
                 let first_state = (open.levels.theirs().is_none()).then_some(open.accepted + patience);
                 let answer = open.puller.deadline(self.last_frame);
@@ -319,7 +340,7 @@ impl Session {
 
     fn end(&mut self, reason: CloseReason) {
         // Whoever was not let in is told nothing, not even why.
-        if matches!(self.phase, Phase::Open(_)) {
+        if matches!(self.phase, Phase::Open(_) | Phase::Beside(_)) {
             let code = match &reason {
                 CloseReason::Violation(violation) => Some(violation.code()),
                 CloseReason::Bye(_) => None,
@@ -343,6 +364,15 @@ impl Session {
     ) -> Result<(), CloseReason> {
         self.last_frame = now.elapsed;
         self.bytes[1] += frame.len() as u64;
+        if let Phase::Beside(beside) = &mut self.phase {
+            let message = Message::decode(frame)?;
+            if !self.bucket.take(now.elapsed) {
+                return Err(Violation::TooFast.into());
+            }
+            let output = beside.message(message)?;
+            self.control.push_back(output);
+            return Ok(());
+        }
         let Phase::Open(open) = &mut self.phase else {
             return self.first_frame(frame, replica, now);
         };
@@ -460,21 +490,29 @@ impl Session {
             }
             Err(why) => return Err(Refusal::Certificate(why.0).into()),
         };
-        let Some(shared) = self.config.scope.shared(&Scope::of(unit.clone())) else {
+        let shared = self.config.scope.shared(&Scope::of(unit.clone()));
+        if shared.is_none() && !self.config.gate.is_welcome_beside(&self.config.peer, &unit) {
             return Err(Refusal::NotInLine(unit).into());
-        };
+        }
         if self.role == Role::Listener {
             let has_met = hello.certificate.is_empty() && self.config.cursor.is_some();
             self.say_hello(has_met, replica, now);
         }
-        self.event(Event::PeerAccepted {
-            unit,
-            shared: shared.clone(),
+        self.event(match &shared {
+            Some(shared) => Event::PeerAccepted {
+                unit,
+                shared: shared.clone(),
+            },
+            None => Event::Beside { unit },
         });
         let ms = hello.clock.as_millis().saturating_sub(now.wall.as_millis());
         if u128::from(ms.unsigned_abs()) > self.config.limits.clock_skew.as_millis() {
             self.event(Event::ClockSkew { ms });
         }
+        let Some(shared) = shared else {
+            self.phase = Phase::Beside(Beside::default());
+            return Ok(());
+        };
         let cursor = self.config.cursor.filter(|cursor| cursor.epoch == hello.epoch);
         self.phase = Phase::Open(Box::new(Open {
             puller: Puller::new(shared.clone(), &self.config),
@@ -494,6 +532,12 @@ impl Session {
         now: Duration,
         rng: &mut dyn Rng,
     ) -> Result<(), CloseReason> {
+        if let Phase::Beside(beside) = &mut self.phase {
+            if let Some(question) = beside.next(now) {
+                self.send(&question, false);
+            }
+            return Ok(());
+        }
         let Phase::Open(open) = &mut self.phase else {
             return Ok(());
         };

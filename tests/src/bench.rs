@@ -31,6 +31,7 @@ pub use self::pair::Pair;
 pub use self::process::ROLE;
 pub use self::report::print;
 use self::scenarios::Stage;
+pub use self::usage::{cpu_seconds, peak_memory};
 
 /// Any error: this is a program's inside, and its message is all that is made of it.
 pub type AnyError = Box<dyn std::error::Error + Send + Sync>;

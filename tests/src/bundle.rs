@@ -1,11 +1,13 @@
 //! A village's journal in memory, with witnesses in county and city, and audit bundles of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anjuan_node::audit::export::{ExportError, Source};
 use anjuan_node::audit::scope::{Disclosed, SealedState};
 use anjuan_node::audit::{Auditor, Export, Exported, Extras, Policy, Report, Scope, export, verify};
-use anjuan_node::authority::certificate::{CertificateKind, Certified};
+use anjuan_node::authority::certificate::{CertificateKind, Certified, Issue};
+use anjuan_node::authority::role::Role;
 use anjuan_node::document::Document;
 use anjuan_node::evidence::checkpoint::{Checkpoint, SignedCheckpoint, VerifiedCheckpoint};
 use anjuan_node::evidence::merkle::{ConsistencyProof, TreeHead, record_leaf};
@@ -226,6 +228,25 @@ impl Scene {
         Writer::new(name, &certified, epoch, village())
     }
 
+    /// An operator of the village with one role.
+    pub fn operator_with(&mut self, name: &str, epoch: u8, role: Role) -> Writer {
+        let issue = Issue {
+            kind: CertificateKind::Operator,
+            subject: public(&key(name)),
+            seal_key: None,
+            unit: VILLAGE.parse().expect("a unit"),
+            organisation: None,
+            roles: BTreeSet::from([role]),
+            label: name.into(),
+            serial: 900,
+            not_before: hour(-24),
+            not_after: hour(24_000),
+        };
+        let certified = root().issue(&key("city"), issue).expect("the root may");
+        self.records.credential(&certified);
+        Writer::new(name, &Arc::new(certified), epoch, village())
+    }
+
     /// Zhang opens a case.
     pub fn create(&mut self, event: &Value) -> (DocumentKey, Document) {
         let (key, document, update) = self.zhang.create(event);
@@ -289,6 +310,7 @@ pub fn audit(bundle: &[u8], policy: &Policy, kept: &[SignedCheckpoint]) -> Repor
         policy,
         kept,
         as_of: None,
+        particulars: true,
     };
     verify(bundle, &auditor, &mut rand::rng(), &mut |_| {}).expect("a bundle")
 }

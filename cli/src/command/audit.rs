@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anjuan_node::audit::{Auditor, Policy, Unreadable, html, verify};
 use anjuan_node::authority::certificate::{Certified, SignedCertificate};
 use anjuan_node::evidence::checkpoint::SignedCheckpoint;
-use anjuan_node::service::call::AuditExport;
-use anjuan_node::service::{ErrorKind, ServiceError};
+use anjuan_node::service::call::{AuditExport, Disclose, SignAs};
+use anjuan_node::service::{ErrorKind, Progress as Step, ServiceError};
 use anjuan_node::text;
 use anjuan_node::text::Text;
 use anjuan_node::unit::UnitCode;
@@ -70,11 +70,23 @@ struct Export {
     #[arg(long, value_name = "TIME", value_parser = instant, requires = "from", help = bi!("与 --from 同用:至此为止(不含)", "with --from: until then, exclusive"))]
     to: Option<String>,
     /// With contents.
-    #[arg(long, help = bi!("包括案卷内容(不含密封的个人信息)", "with what the documents say (never sealed particulars)"))]
+    #[arg(long, help = bi!("包括案卷内容(不含密封的个人信息)", "with what the documents say (not sealed particulars)"))]
     payloads: bool,
     /// All headers.
     #[arg(long, help = bi!("包括全部日志的签名头,使没有遗漏也能证明", "with the headers of all logs, so that it can be proven that nothing is left out"))]
     all_headers: bool,
+    /// With particulars.
+    #[arg(long, requires_all = ["payloads", "reason"], help = bi!(
+        "披露本节点能打开的个人信息:在每个案件中留下签名的披露事件",
+        "disclose the particulars that can be opened here: a signed event in each case says so"
+    ))]
+    disclose: bool,
+    /// Why.
+    #[arg(long, value_name = "TEXT", requires = "disclose", help = bi!("披露的法律依据和理由", "legal basis and reason of the disclosure"))]
+    reason: Option<String>,
+    /// Who signs.
+    #[arg(long = "as", value_name = "HANDLE", requires = "disclose", help = bi!("签署披露的操作员代号", "handle of the operator who signs the disclosure"))]
+    operator: Option<String>,
     /// Checkpoints to put in.
     #[arg(long, value_name = "FILE", help = bi!("放入本节点的检查点及其联署(可多次)", "put in a checkpoint of this node with its cosignatures (again for more)"))]
     checkpoint: Vec<PathBuf>,
@@ -104,6 +116,9 @@ struct Verify {
     /// As of when.
     #[arg(long, value_name = "TIME", value_parser = instant, help = bi!("以此时间为准;默认为文件中最新的时间", "judge as of then; the newest time in the bundle if left out"))]
     as_of: Option<String>,
+    /// Disclosed particulars.
+    #[arg(long, help = bi!("在报告中列出已披露的个人信息", "show disclosed particulars in the report"))]
+    particulars: bool,
     /// The page.
     #[arg(long, value_name = "FILE", help = bi!("另写一页可打印的报告(中英文)", "also write the report as a page to print, in both languages"))]
     html: Option<PathBuf>,
@@ -142,6 +157,7 @@ impl Export {
                 .map(|path| text_of(path))
                 .collect::<Result<Vec<_>, _>>()
         };
+        let (checkpoints, since) = (notes(&self.checkpoint)?, notes(&self.since)?);
         // The node that runs may stand in another folder.
         let out = std::path::absolute(&self.out).map_err(|error| {
             usage(text!(
@@ -149,19 +165,31 @@ impl Export {
                 "the path to write to cannot be used: {error}"
             ))
         })?;
-        let call = AuditExport {
-            document: self.scope.case,
-            unit: self.scope.unit,
-            from: self.scope.from,
-            to: self.to,
+        let call = |disclose| AuditExport {
+            document: self.scope.case.clone(),
+            unit: self.scope.unit.clone(),
+            from: self.scope.from.clone(),
+            to: self.to.clone(),
             payloads: self.payloads,
             all_headers: self.all_headers,
-            checkpoints: notes(&self.checkpoint)?,
-            since: notes(&self.since)?,
+            disclose,
+            checkpoints: checkpoints.clone(),
+            since: since.clone(),
             out: out.to_string_lossy().into_owned(),
         };
         let mut bar = Progress::new(&app.ui, &text!("导出", "exporting"));
-        let exported = app.call_with(call, &mut |step| bar.at(step.done, step.total))?;
+        let mut progress = |step: Step| bar.at(step.done, step.total);
+        let exported = match &self.reason {
+            Some(reason) if self.disclose => {
+                let disclose = |sign: SignAs| Disclose {
+                    reason: reason.clone(),
+                    sign,
+                };
+                let operator = self.operator.clone();
+                app.call_signing_with(operator, |sign| call(Some(disclose(sign))), &mut progress)?
+            }
+            _ => app.call_with(call(None), &mut progress)?,
+        };
         drop(bar);
         app.show(&exported)
     }
@@ -189,6 +217,7 @@ impl Verify {
             policy: &policy,
             kept: &kept,
             as_of: self.as_of.as_deref().and_then(as_of),
+            particulars: self.particulars,
         };
         let name = self.file.display();
         let open =

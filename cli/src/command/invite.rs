@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anjuan_node::service::call::{Invite as InviteCall, SignRequest};
 use anjuan_node::service::{ErrorKind, ServiceError};
 use anjuan_node::text;
+use anjuan_node::text::Text;
 use anjuan_node::unit::UnitCode;
 
 use crate::app::App;
@@ -27,6 +28,10 @@ pub struct Invite {
     #[arg(long, conflicts_with = "sign")]
     #[arg(help = bi!("作为该单位的备用节点", "as a second node of that unit"))]
     standby: bool,
+    /// An auditor's node.
+    #[arg(long, conflicts_with_all = ["sign", "standby"])]
+    #[arg(help = bi!("作为审计员的节点:跟随该单位,不登记,不能打开个人信息", "as an auditor's node: it follows that unit, records nothing and opens no particulars"))]
+    auditor: bool,
     /// Hours until the ticket expires.
     #[arg(long, value_name = "HOURS", default_value = "72", value_parser = within(1, 720), conflicts_with = "sign")]
     #[arg(help = bi!("邀请码有效小时数,1 至 720,默认 72", "hours until the ticket expires, 1 to 720; 72 if left out"))]
@@ -54,6 +59,7 @@ impl Invite {
                 let invitation = app.call_unlocking(&authority(), given, |passphrase| InviteCall {
                     unit: unit.clone(),
                     standby: self.standby,
+                    auditor: self.auditor,
                     valid_hours: self.valid_hours,
                     passphrase,
                 })?;
@@ -88,11 +94,16 @@ fn sign<H: Host>(
     let asked = app.call(sign(true, None))?;
     if !yes {
         let (code, name, fingerprint) = (&asked.unit.code, &asked.unit.name, &asked.fingerprint);
+        let Text { zh, en } = match (asked.standby, asked.auditor) {
+            (true, _) => text!(",作为备用节点", " as a second node"),
+            (_, true) => text!(",作为审计员的节点", " as an auditor's node"),
+            _ => text!("", ""),
+        };
         app.confirm(
             false,
             &text!(
-                "{code} {name} 申请加入,指纹 {fingerprint}\n与对方核对一致吗?",
-                "{code} {name} asks to join, fingerprint {fingerprint}\nIs it the one that they see?"
+                "{code} {name} 申请加入{zh},指纹 {fingerprint}\n与对方核对一致吗?",
+                "{code} {name} asks to join{en}, fingerprint {fingerprint}\nIs it the one that they see?"
             ),
         )?;
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anjuan_node::enrol::Joining;
 use anjuan_node::service::{ErrorKind, ServiceError, setup};
 use anjuan_node::text;
 use anjuan_node::text::Text;
@@ -37,6 +38,10 @@ pub struct Join {
     #[arg(long, requires = "request")]
     #[arg(help = bi!("作为该单位的备用节点", "as a second node of that unit"))]
     standby: bool,
+    /// An auditor's node.
+    #[arg(long, requires = "request", conflicts_with = "standby")]
+    #[arg(help = bi!("作为审计员的节点", "as an auditor's node"))]
+    auditor: bool,
     /// Takes in a grant.
     #[arg(long, value_name = "FILE")]
     #[arg(help = bi!("没有网络时:接收上级签发的文件", "without a network: take in what the parent signed"))]
@@ -47,7 +52,14 @@ impl Join {
     pub(super) fn run<H: Host>(self, app: &mut App<'_, H>) -> Result<(), ServiceError> {
         match (self.ticket, self.request, self.unit, self.grant) {
             (Some(ticket), ..) => join(app, &ticket),
-            (_, Some(path), Some(unit), _) => request(app, &path, &unit, self.standby),
+            (_, Some(path), Some(unit), _) => {
+                let joining = match (self.standby, self.auditor) {
+                    (true, _) => Joining::Standby,
+                    (_, true) => Joining::Auditor,
+                    _ => Joining::NewUnit,
+                };
+                request(app, &path, &unit, joining)
+            }
             (.., Some(path)) => {
                 let grant = file::read(&path, MAX_GRANT)?;
                 let joined = app.host.grant(&app.home, &grant)?;
@@ -74,7 +86,7 @@ fn join<H: Host>(app: &mut App<'_, H>, ticket: &str) -> Result<(), ServiceError>
     };
     let given = app.secrets.given_for_authority()?;
     let nothing_given = given.is_none();
-    // A ticket for a standby needs no passphrase, and only the service can read which one it is.
+    // A ticket for a standby or an auditor's node needs no passphrase, and only the service can read which one it is.
     let joined = match attempt(app, given) {
         Err(error) if error.kind == ErrorKind::Locked && nothing_given && app.console.interactive() => {
             let passphrase = passphrase::ask_new(app.console, app.ui.lang, &authority())?;
@@ -89,10 +101,10 @@ fn request<H: Host>(
     app: &mut App<'_, H>,
     path: &Path,
     unit: &UnitCode,
-    standby: bool,
+    joining: Joining,
 ) -> Result<(), ServiceError> {
     file::check_free(path)?;
-    let passphrase = if standby {
+    let passphrase = if joining != Joining::NewUnit {
         None
     } else {
         let given = app.secrets.given_for_authority()?;
@@ -100,7 +112,7 @@ fn request<H: Host>(
     };
     let request = setup::Request {
         unit: unit.clone(),
-        standby,
+        joining,
         passphrase,
     };
     let requested = app.host.request(&app.home, request)?;

@@ -76,6 +76,7 @@ fn settings(peers: Vec<String>) -> Settings {
         listen: vec!["/ip4/127.0.0.1/tcp/0".into()],
         peers,
         witnesses: Vec::new(),
+        witness_for: Vec::new(),
         mdns: false,
     }
 }
@@ -158,6 +159,7 @@ impl Family {
             Invite {
                 unit: unit.parse().map_err(|_| fault(format!("{unit} is no unit")))?,
                 standby: false,
+                auditor: false,
                 valid_hours: 1,
                 passphrase: None,
             },

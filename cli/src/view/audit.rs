@@ -1,7 +1,7 @@
 //! `audit`
 
 use anjuan_node::audit::report::Report;
-use anjuan_node::audit::{Gravity, Verdict};
+use anjuan_node::audit::{Gravity, Verdict, html};
 use anjuan_node::service::view::AuditExported;
 use anjuan_node::text;
 
@@ -31,6 +31,14 @@ impl View for AuditExported {
                 plain(self.checkpoints.to_string()),
             ),
         ]);
+        if self.disclosed + self.undisclosed > 0 {
+            let (disclosed, not) = (self.disclosed, self.undisclosed);
+            let said = page.say(&text!(
+                "披露个人信息 {disclosed} 项,已在各案件中签署;本节点或该操作员不能打开的 {not} 项",
+                "{disclosed} particulars are disclosed, as signed events in their cases say; {not} cannot be opened here, or not by this operator"
+            ));
+            page.line(&[toned(said, Ink::Attention)]);
+        }
     }
 }
 
@@ -113,6 +121,24 @@ impl View for Report {
             ],
             &rows,
         );
+        if !self.disclosures.is_empty() {
+            page.heading(&text!("披露的个人信息", "Disclosed particulars"));
+            for one in &self.disclosures {
+                let who = one.by.as_deref().zip(one.by_unit.as_deref());
+                let who = who.map_or_else(|| "—".to_owned(), |(by, unit)| format!("{by} ({unit})"));
+                let (at, reason) = (
+                    one.at.as_deref().unwrap_or("—"),
+                    one.reason.as_deref().unwrap_or("—"),
+                );
+                let place = format!("{} {}", one.document, one.role);
+                let told = one.particulars.as_ref().map(html::told).unwrap_or_default();
+                page.line(&[
+                    plain("  "),
+                    toned(place, Ink::Quiet),
+                    plain(format!(": {who}, {at}, {reason}  {told}")),
+                ]);
+            }
+        }
         if !self.questions.is_empty() {
             page.heading(&text!(
                 "值得一问(不影响结论)",

@@ -31,6 +31,11 @@ impl View for Joined {
         page.heading(&text!("已加入网络", "Joined the network"));
         let role = if self.standby {
             text!("备用节点", "second node of its unit")
+        } else if self.auditor {
+            text!(
+                "审计员的节点:跟随本单位,不登记",
+                "auditor's node: follows the unit, records nothing"
+            )
         } else {
             text!("本单位节点与授权机构", "node and authority of its unit")
         };
@@ -51,10 +56,16 @@ impl View for Joined {
 impl View for Invitation {
     fn lay_out(&self, page: &mut Page<'_>) {
         let (unit, expires) = (unit_name(&self.unit), page.instant(self.expires));
-        page.heading(&text!(
-            "{unit} 的邀请码,只能用一次,{expires} 前有效",
-            "Ticket for {unit}, for one use, until {expires}"
-        ));
+        page.heading(&match self.auditor {
+            true => text!(
+                "{unit} 审计员节点的邀请码,只能用一次,{expires} 前有效",
+                "Ticket for an auditor's node of {unit}, for one use, until {expires}"
+            ),
+            false => text!(
+                "{unit} 的邀请码,只能用一次,{expires} 前有效",
+                "Ticket for {unit}, for one use, until {expires}"
+            ),
+        });
         page.verbatim(&self.ticket);
         let next = page.say(&text!(
             "在新节点上运行:anjuan join <邀请码>",

@@ -24,6 +24,13 @@ impl View for Status {
             (text!("网络", "network"), plain(&self.network)),
             (text!("节点号", "peer id"), plain(&self.peer_id)),
         ];
+        if self.auditor {
+            let shown = page.say(&text!(
+                "审计员的节点:只跟随,不登记",
+                "an auditor's: follows, records nothing"
+            ));
+            facts.push((text!("身份", "as"), plain(shown)));
+        }
         for address in &self.addresses {
             facts.push((text!("地址", "address"), plain(address)));
         }

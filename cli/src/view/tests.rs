@@ -99,7 +99,7 @@ fn people_and_units() {
     );
     check::<Invitation>(
         "invitation",
-        json!({"ticket": "anjuan1-abcdef", "unit": unit, "expires": "2019-06-04T00:00:00Z"}),
+        json!({"ticket": "anjuan1-abcdef", "unit": unit, "auditor": false, "expires": "2019-06-04T00:00:00Z"}),
     );
     check::<Founded>(
         "founded",

@@ -20,6 +20,7 @@ pub fn page(report: &Report) -> String {
     page.verdict(report);
     page.findings(report);
     page.checks(report);
+    page.disclosures(report);
     page.questions(report);
     page.stories(report);
     page.unprovable(report);
@@ -46,6 +47,18 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// Particulars in a line: their fields, and of a file all but its bytes.
+pub fn told(particulars: &serde_json::Value) -> String {
+    let kinds = particulars.as_object().into_iter().flatten();
+    let fields = kinds.filter_map(|(_, fields)| fields.as_object()).flatten();
+    let told = fields.filter_map(|(name, value)| match value {
+        serde_json::Value::String(hex) if name == "bytes" => Some(format!("{} B", hex.len() / 2)),
+        serde_json::Value::String(text) if !text.is_empty() => Some(text.clone()),
+        _ => None,
+    });
+    told.collect::<Vec<_>>().join(" · ")
 }
 
 /// HTML being written.
@@ -193,6 +206,37 @@ impl Page {
                     "另有 {more} 项同类发现未逐条列出",
                     "{more} further findings are counted, not listed"
                 ),
+            );
+        }
+    }
+
+    fn disclosures(&mut self, report: &Report) {
+        if report.disclosures.is_empty() {
+            return;
+        }
+        self.heading("披露的个人信息", "Disclosed particulars");
+        self.raw("<table><tr><th>案卷 document</th><th>材料 what</th><th>披露人 disclosed by</th><th>时间 claimed</th><th>理由 reason</th><th>内容 content</th></tr>");
+        for one in &report.disclosures {
+            self.raw("<tr>");
+            self.element("td", "code", &one.document);
+            self.element("td", "", &one.role);
+            match (&one.by, &one.by_unit) {
+                (Some(by), Some(unit)) => self.element("td", "", &format!("{by} ({unit})")),
+                _ => self.element("td", "gaps", "—"),
+            }
+            self.element("td", "time", one.at.as_deref().unwrap_or("—"));
+            self.element("td", "", one.reason.as_deref().unwrap_or("—"));
+            let content = one.particulars.as_ref().map(told).unwrap_or_default();
+            self.element("td", "", &content);
+            self.raw("</tr>");
+        }
+        self.raw("</table>");
+        let more = report.more_disclosures;
+        if more > 0 {
+            self.both(
+                "p",
+                "",
+                &crate::text!("另有 {more} 项未逐条列出", "{more} more are not listed"),
             );
         }
     }

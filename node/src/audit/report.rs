@@ -254,6 +254,43 @@ pub struct Signed {
     pub(super) instants: (i64, Option<i64>, Option<i64>),
 }
 
+/// Particulars that the bundle discloses, and who signed for that.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Disclosure {
+    /// The document.
+    pub document: String,
+    /// Its home unit.
+    pub unit: String,
+    /// What the document commits to.
+    pub commitment: String,
+    /// What it is (party, file, …) as a code.
+    pub role: String,
+    /// For the handling unit alone.
+    pub restricted: bool,
+    /// Who signed the disclosure; none where no event that counts says so.
+    pub by: Option<String>,
+    /// The signer's unit.
+    pub by_unit: Option<String>,
+    /// The time that the signer claims.
+    pub at: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The particulars themselves, where the auditor asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub particulars: Option<serde_json::Value>,
+}
+
+/// Shows which, never what.
+impl std::fmt::Debug for Disclosure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Disclosure")
+            .field("document", &self.document)
+            .field("commitment", &self.commitment)
+            .field("by", &self.by)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A document and who signed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Story {
@@ -323,6 +360,10 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Questions to ask, which have no bearing on the verdict.
     pub questions: Vec<Question>,
+    /// Particulars that the bundle discloses.
+    pub disclosures: Vec<Disclosure>,
+    /// Further ones, too many to be told one by one.
+    pub more_disclosures: u64,
     /// Documents with their timelines.
     pub stories: Vec<Story>,
     /// Documents whose timelines are left out, being too many.

@@ -3,6 +3,7 @@
 //! One pass over the file. What is kept of it in memory is a hundred and some bytes for each update and the
 //! foreign checkpoints that headers carry; payloads are held one document at a time.
 
+mod disclosed;
 mod documents;
 mod journal;
 mod times;
@@ -43,6 +44,8 @@ pub struct Auditor<'a> {
     pub kept: &'a [SignedCheckpoint],
     /// The instant as of which he judges; without one, the newest time in the bundle.
     pub as_of: Option<Timestamp>,
+    /// Put disclosed particulars into the report, besides who disclosed them and why.
+    pub particulars: bool,
 }
 
 /// Checks a bundle. `rng` only serves to check many signatures at once; the report does not depend on it.
@@ -125,6 +128,8 @@ fn without_header(bytes: u64, auditor: &Auditor<'_>, findings: Findings) -> Repo
         checks,
         findings,
         questions: Vec::new(),
+        disclosures: Vec::new(),
+        more_disclosures: 0,
         stories: Vec::new(),
         more_stories: 0,
         unprovable: unprovable(false, false, None, 0),
@@ -309,7 +314,12 @@ impl<'a> Bundle<'a> {
             self.auditor,
             &mut self.findings,
         );
-        self.documents = Some(Documents::new(self.header, &self.journal, &times));
+        self.documents = Some(Documents::new(
+            self.header,
+            &self.journal,
+            &times,
+            self.auditor.particulars,
+        ));
         self.times = Some(times);
         self.checkpoints = Some(checkpoints);
     }
@@ -343,6 +353,7 @@ impl<'a> Bundle<'a> {
         }
         let mut questions = Vec::new();
         let (mut stories, mut more_stories) = (Vec::new(), 0);
+        let (mut disclosures, mut more_disclosures) = (Vec::new(), 0);
         if let Some(documents) = self.documents {
             let told = documents.into_told();
             if self.header.counts[2] != told.disclosed && !self.is_broken {
@@ -361,6 +372,7 @@ impl<'a> Bundle<'a> {
                 questions = questions::ask(told.facts, times.as_of);
             }
             (stories, more_stories) = (told.stories, told.more);
+            (disclosures, more_disclosures) = (told.disclosures, told.more_disclosures);
         }
         let until = times.witnessed_until.map(moment);
         let verdict = self.findings.verdict(intact);
@@ -378,6 +390,8 @@ impl<'a> Bundle<'a> {
             checks,
             findings,
             questions,
+            disclosures,
+            more_disclosures,
             stories,
             more_stories,
             unprovable: unprovable(

@@ -92,7 +92,8 @@ pub struct RawCertificate {
     /// The code of the organisation the person works for, if it is not the unit itself.
     #[n(7)]
     pub organisation: Option<String>,
-    /// Numbers of the roles; at least one for an operator, none for others.
+    /// Numbers of the roles; at least one for an operator, that of the auditor or none for a node, none for
+    /// an authority.
     #[n(8)]
     pub roles: BTreeSet<u8>,
     /// The name of the official, the mediator or the unit.
@@ -139,8 +140,8 @@ pub enum CertificateError {
     /// The organisation's code is too long or has blanks or other characters than ASCII.
     #[error("the organisation's code has to be 1 to {MAX_ORGANISATION} visible ASCII characters")]
     Organisation,
-    /// Roles on a certificate that is not an operator's, or none on one that is, or too many.
-    #[error("an operator has 1 to {MAX_ROLES} roles, and nobody else has any")]
+    /// Roles on a certificate that may not have them, or none on an operator's, or too many.
+    #[error("an operator has 1 to {MAX_ROLES} roles, a node none or the auditor's, and an authority none")]
     Roles,
     /// The label is empty, too long, or has characters that cannot be seen.
     #[error("the name has to have 1 to {MAX_LABEL} bytes, no control characters and no blanks at its ends")]
@@ -222,6 +223,12 @@ impl Certificate {
         self.raw.roles.iter().copied().filter_map(Role::from_number)
     }
 
+    /// Is it that of an auditor's node? Such a one holds what its unit does and follows it: nothing is
+    /// recorded there, and no particulars are sealed for it.
+    pub fn is_auditors_node(&self) -> bool {
+        self.kind() == CertificateKind::Node && self.roles().any(|role| role == Role::Auditor)
+    }
+
     /// Numbers of roles that a newer program added. They grant nothing here; they are kept and shown.
     pub fn unknown_roles(&self) -> impl Iterator<Item = u8> {
         let numbers = self.raw.roles.iter().copied();
@@ -280,11 +287,13 @@ impl TryFrom<RawCertificate> for Certificate {
         if !raw.organisation.as_ref().is_none_or(visible) {
             return Err(CertificateError::Organisation);
         }
-        let roles = match raw.kind {
-            CertificateKind::Operator => 1..=MAX_ROLES,
-            CertificateKind::Authority | CertificateKind::Node => 0..=0,
+        let auditor = Role::Auditor.number();
+        let roles_fit = match raw.kind {
+            CertificateKind::Operator => (1..=MAX_ROLES).contains(&raw.roles.len()),
+            CertificateKind::Node => raw.roles.iter().all(|role| *role == auditor),
+            CertificateKind::Authority => raw.roles.is_empty(),
         };
-        if !roles.contains(&raw.roles.len()) {
+        if !roles_fit {
             return Err(CertificateError::Roles);
         }
         if !is_plain(&raw.label, MAX_LABEL) {

@@ -1,6 +1,5 @@
 //! The parent's answer to a join request, and what the joiner makes of it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anjuan_sync::{AuthorKey, CertificateId, NetworkId, Timestamp};
@@ -12,6 +11,7 @@ use crate::authority::certificate::{
 };
 use crate::authority::credentials::{Credentials, Offered};
 use crate::authority::encoding::{self, EncodingError};
+use crate::authority::role::Role;
 use crate::keys::Unlocked;
 use crate::unit::UnitCode;
 use crate::unit::divisions::{Divisions, UnknownUnit};
@@ -69,7 +69,7 @@ pub enum GrantError {
 fn advice(joining: Joining) -> &'static str {
     match joining {
         Joining::NewUnit => "ask the unit above it",
-        Joining::Standby => "ask the unit itself or one above it",
+        Joining::Standby | Joining::Auditor => "ask the unit itself or one above it",
     }
 }
 
@@ -190,13 +190,14 @@ pub fn grant(
     ];
     let mut issued = Vec::new();
     for ((kind, subject, seal_key), serial) in wanted.into_iter().flatten().zip(first..) {
+        let auditor = (joining == Joining::Auditor).then_some(Role::Auditor);
         let issue = Issue {
             kind,
             subject,
             seal_key,
             unit: below.clone(),
             organisation: None,
-            roles: BTreeSet::new(),
+            roles: auditor.into_iter().collect(),
             label: label.to_owned(),
             serial,
             not_before,
@@ -285,6 +286,8 @@ impl JoinGrant {
                 certificate.kind() == kind
                     && certificate.unit() == request.unit()
                     && certificate.seal_key() == seal_key
+                    && certificate.is_auditors_node()
+                        == (kind == CertificateKind::Node && request.joining() == Joining::Auditor)
             });
             found.cloned().ok_or(AcceptError::Missing(kind))
         };

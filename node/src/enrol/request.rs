@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use super::{Fingerprint, Joining, Ticket, TicketId};
 use crate::authority::certificate::{KeyError, MAX_LABEL, seal_key, signing_key};
 use crate::authority::encoding::{self, EncodingError, is_plain};
+use crate::authority::role::Role;
 use crate::keys::{NodeKey, Unlocked};
 use crate::unit::{ParseUnitError, UnitCode};
 
@@ -35,6 +36,9 @@ struct Body {
     authority: Option<AuthorKey>,
     #[n(7)]
     ticket: Option<TicketId>,
+    /// The role of an auditor's node; none for others.
+    #[n(8)]
+    role: Option<u8>,
 }
 
 /// Signatures over the body, one by each key it names.
@@ -77,6 +81,9 @@ pub enum RequestError {
     /// The node's key serves as the authority's too, so who holds the machine would hold the unit.
     #[error("node and authority have to have keys of their own")]
     SameKey,
+    /// A role that no node has, or one together with an authority's key.
+    #[error("the join request asks for a role that a node of this kind does not have")]
+    Role,
     /// A signature is missing or not that of the key, or the file was changed.
     #[error("the join request is not signed by its {0} key; it was changed, or the key is another's")]
     NotProven(&'static str),
@@ -95,6 +102,8 @@ pub struct JoinForm<'a> {
     pub authority: Option<&'a Unlocked>,
     /// The ticket, if there is one.
     pub ticket: Option<&'a Ticket>,
+    /// Is it an auditor's node?
+    pub auditor: bool,
 }
 
 /// A well-formed request of somebody who holds the keys that it names.
@@ -134,6 +143,7 @@ impl JoinRequest {
             seal_key: form.node.seal_public(),
             authority: form.authority.map(Unlocked::public),
             ticket: form.ticket.map(Ticket::id),
+            role: form.auditor.then(|| Role::Auditor.number()),
         });
         let input = DOMAIN.signing_input(&body);
         let sign = |key: &SigningKey| key.sign(&input).to_bytes();
@@ -158,6 +168,10 @@ impl JoinRequest {
         let unit = UnitCode::from_path(&body.unit)?;
         if !is_plain(&body.label, MAX_LABEL) {
             return Err(RequestError::Label);
+        }
+        let is_auditor = body.role == Some(Role::Auditor.number());
+        if body.role.is_some() && !(is_auditor && body.authority.is_none()) {
+            return Err(RequestError::Role);
         }
         if body.authority == Some(body.node) {
             return Err(RequestError::SameKey);
@@ -236,9 +250,10 @@ impl JoinRequest {
 
     /// As what the node joins.
     pub fn joining(&self) -> Joining {
-        match self.body.authority {
-            Some(_) => Joining::NewUnit,
-            None => Joining::Standby,
+        match (self.body.authority, self.body.role) {
+            (Some(_), _) => Joining::NewUnit,
+            (None, Some(_)) => Joining::Auditor,
+            (None, None) => Joining::Standby,
         }
     }
 

@@ -50,6 +50,7 @@ impl Joiner {
             node: &self.node,
             authority: (joining == Joining::NewUnit).then_some(&self.authority),
             ticket,
+            auditor: joining == Joining::Auditor,
         }
     }
 
@@ -171,6 +172,33 @@ fn a_standby_gets_a_node_certificate_alone() {
     assert_eq!(
         joined.node.issuer().map(|issuer| issuer.id()),
         Some(network.town.id())
+    );
+}
+
+#[test]
+fn an_auditors_node_is_certified_as_one_and_nothing_else() {
+    let network = Network::new();
+    let joiner = Joiner::new(2);
+    let request = joiner.request("450902001", Joining::Auditor, None);
+    assert_eq!(JoinRequest::decode(&request.encode()), Ok(request.clone()));
+    assert_eq!(request.joining(), Joining::Auditor);
+    let approval = request.approve(request.fingerprint()).expect("confirmed");
+    let grant = granted(&network, "town", &request, &approval).expect("its own unit may");
+    let joined = grant.accept(&request, Trust::Bearer).expect("good");
+    assert!(joined.authority.is_none());
+    assert!(joined.node.certificate().is_auditors_node());
+    // A ticket for the one is none for the other, and neither takes the other's certificate for its own.
+    let standby = joiner.request("450902001", Joining::Standby, None);
+    assert!(grant.accept(&standby, Trust::Bearer).is_err());
+    let approval = standby.approve(standby.fingerprint()).expect("confirmed");
+    let full = granted(&network, "town", &standby, &approval).expect("its own unit may");
+    assert!(full.accept(&request, Trust::Bearer).is_err());
+    let mut form = joiner.form("450902001", Joining::NewUnit, None);
+    form.auditor = true;
+    assert_eq!(
+        JoinRequest::sign(&form),
+        Err(RequestError::Role),
+        "an auditor's node has no authority"
     );
 }
 

@@ -94,6 +94,14 @@ pub(super) fn verify(text: &str, line: &SignatureLine, name: &NodeName, key: &Ve
     holds().map_or(Verdict::Fails, Verdict::Holds)
 }
 
+/// The time that a line puts to a checkpoint, if it has the form of a cosignature. Nothing is checked.
+pub(super) fn time_of(line: &SignatureLine) -> Option<Seconds> {
+    let bytes: &[u8; COSIGNATURE] = line.bytes().try_into().ok()?;
+    let (time, _) = bytes.split_first_chunk::<8>()?;
+    let millis = i64::try_from(u64::from_be_bytes(*time)).ok()?.checked_mul(1000)?;
+    Seconds::of(Timestamp::from_millis(millis))
+}
+
 fn message(text: &str, time: Seconds) -> Vec<u8> {
     format!("cosignature/v1\ntime {}\n{text}", time.0).into_bytes()
 }

@@ -347,6 +347,7 @@ impl<'l> Intake<'l> {
         let bytes = fork_bytes(header(ids[0])?, header(ids[1])?);
         let position = self.frame(FrameKind::Fork, bytes.clone());
         let state = self.ledger.logs.fork(log.clone(), seq, ids[0], ids[1]);
+        tracing::error!(author = %log.author.short(), space = %log.space, seq, "a log is forked: two signed updates for one place, both kept; nothing counts from there on");
         self.set_log(log, state);
         self.ledger.order.push(&log.space, position);
         self.ledger.waiting.forget(log, seq..=u64::MAX);

@@ -21,7 +21,7 @@ use super::witnessing::Witnessing;
 use super::{NetworkHandle, clock, words};
 use crate::authority::certificate::CertificateKind;
 use crate::authority::credentials::{Credentials, PeerError};
-use crate::ledger::{Durable, Ledger, Outcome, Taken};
+use crate::ledger::{Checked, Durable, Ledger, Outcome, Taken};
 use crate::service::Service;
 use crate::service::marks::Who;
 use crate::text;
@@ -37,7 +37,16 @@ const KEPT_OUT: Duration = Duration::from_secs(60);
 struct NodeGate {
     credentials: Arc<Credentials>,
     own: AuthorKey,
-    clocks: Arc<OnceLock<Clocks>>,
+    network: NetworkHandle,
+    told: Arc<Heard>,
+}
+
+/// What the gate heard.
+#[derive(Default)]
+struct Heard {
+    clocks: OnceLock<Clocks>,
+    /// The chain of certificates that the peer showed.
+    chain: OnceLock<Vec<Vec<u8>>>,
 }
 
 /// A peer was kept out because its certificate is in force by its clock and not by ours.
@@ -73,7 +82,11 @@ impl NodeGate {
         })?;
         let chain: Vec<&[u8]> = chain.iter().map(|link| &link[..]).collect();
         match self.credentials.judge_peer(&chain, key, time) {
-            Ok(certified) => Ok(certified.certificate().path().clone()),
+            Ok(certified) => {
+                let shown = chain.iter().map(|link| link.to_vec()).collect();
+                let _ = self.told.chain.set(shown);
+                Ok(certified.certificate().path().clone())
+            }
             Err(error) => Err(Refused {
                 why: error.to_string(),
                 not_in_force: matches!(error, PeerError::NotInForce { .. }),
@@ -97,8 +110,14 @@ impl Gate for NodeGate {
         let told = clock::not_in_force(now, theirs, !in_force(now) && in_force(theirs));
         let why = NotAdmitted(told.en.clone());
         let ours = now;
-        let _ = self.clocks.set(Clocks { ours, theirs, told });
+        let _ = self.told.clocks.set(Clocks { ours, theirs, told });
         Err(why)
+    }
+
+    /// A witness that is named here, or a node that this one is named to witness.
+    fn is_welcome_beside(&self, key: &NodeKey, unit: &Path) -> bool {
+        let shared = &self.network.0;
+        shared.witnesses.contains(key) || shared.witness_for.iter().any(|above| above.is_at_or_above(unit))
     }
 }
 
@@ -253,15 +272,25 @@ pub(super) async fn run(
         peer,
         witnessing: Arc::clone(&witnessing),
     };
-    let clocks = Arc::new(OnceLock::new());
-    let session = session(&store, &control, &clocks);
+    let told = Arc::new(Heard::default());
+    let session = session(&store, &control, &told);
     let mut random = StdRng::from_seed(rng().random());
     let watching = store.service.clone();
     // The peer tells how far it took in the store whose life the Hello named.
     let epoch = store.service.ledger().epoch();
     let watch = |event| {
-        if let Event::PeerAccepted { unit, .. } = &event {
-            witnessing.accepted(unit);
+        match &event {
+            Event::PeerAccepted { unit, .. } => witnessing.accepted(unit),
+            Event::Beside { unit } => {
+                witnessing.accepted(unit);
+                if network.0.witnesses.contains(&peer)
+                    && let Some(chain) = told.chain.get()
+                {
+                    block_in_place(|| keep_chain(&watching, chain));
+                    network.announce();
+                }
+            }
+            _ => {}
         }
         note(&network, &watching, (peer, epoch), event);
     };
@@ -281,24 +310,35 @@ pub(super) async fn run(
     } else {
         tracing::info!(peer = %peer.short(), reason = %ended, "link ended");
     }
-    let mut told = words::ended(&ended);
+    let mut reason = words::ended(&ended);
     if let Some(Clocks {
         ours,
         theirs,
         told: why,
-    }) = clocks.get()
+    }) = told.clocks.get()
     {
         tracing::warn!(peer = %peer.short(), zh = why.zh, "{}", why.en);
         network
             .table()
             .skewed(peer, (theirs.as_millis() - ours.as_millis()) / 1000);
-        told = why.clone();
+        reason = why.clone();
     }
     let local = matches!(ended, Ended::Session(CloseReason::Local));
-    network.table().ended(peer, &closing, (!local).then_some(told));
+    network.table().ended(peer, &closing, (!local).then_some(reason));
 }
 
-fn session(store: &PeerStore, control: &LinkControl, clocks: &Arc<OnceLock<Clocks>>) -> Session {
+/// Takes in the certificates of a witness that is not in line, which come by no other way: without them its
+/// cosignatures mean nothing here, nor to an auditor.
+fn keep_chain(service: &Service, chain: &[Vec<u8>]) {
+    let taken = service.ledger().take(Checked::credentials(chain.iter().cloned()));
+    match taken.map(|(_, durable)| durable.wait()) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the certificates of a witness are not kept"),
+        Err(error) => tracing::warn!(%error, "the certificates of a witness are not taken in"),
+    }
+}
+
+fn session(store: &PeerStore, control: &LinkControl, told: &Arc<Heard>) -> Session {
     let service = &store.service;
     let ledger = service.ledger();
     let config = Config {
@@ -309,7 +349,8 @@ fn session(store: &PeerStore, control: &LinkControl, clocks: &Arc<OnceLock<Clock
         gate: Arc::new(NodeGate {
             credentials: Arc::clone(ledger.credentials()),
             own: service.node_key().public(),
-            clocks: Arc::clone(clocks),
+            network: store.network.clone(),
+            told: Arc::clone(told),
         }),
         cursor: store.network.cursors().get(&control.peer()).copied(),
         limits: Limits::default(),
@@ -330,7 +371,11 @@ fn note(network: &NetworkHandle, service: &Service, (peer, epoch): (NodeKey, Sto
             service
                 .marks()
                 .heard(Who::Node(peer), &unit, shared.unit(), service.now());
-            network.table().accepted(peer, unit, shared);
+            network.table().accepted(peer, unit, Some(shared));
+        }
+        Event::Beside { unit } => {
+            tracing::info!(peer = %peer.short(), %unit, "peer beside let in, to witness or to be witnessed");
+            network.table().accepted(peer, unit, None);
         }
         Event::ClockSkew { ms } => {
             let ours = service.now();

@@ -45,16 +45,19 @@ pub(crate) enum Kin {
     Mirror,
     /// Below.
     Child,
+    /// Not in line: a witness, or one that is witnessed here.
+    Beside,
 }
 
 impl Kin {
-    pub(crate) const ALL: [Self; 3] = [Self::Parent, Self::Mirror, Self::Child];
+    pub(crate) const ALL: [Self; 4] = [Self::Parent, Self::Mirror, Self::Child, Self::Beside];
 
     fn of(peer: &Path, own: &Path) -> Self {
         match (peer == own, peer.is_at_or_above(own)) {
             (true, _) => Self::Mirror,
             (false, true) => Self::Parent,
-            (false, false) => Self::Child,
+            (false, false) if own.is_at_or_above(peer) => Self::Child,
+            (false, false) => Self::Beside,
         }
     }
 }
@@ -157,11 +160,13 @@ impl Table {
     }
 
     /// The peer was let in.
-    pub(super) fn accepted(&mut self, key: NodeKey, unit: Path, shared: Scope) {
+    pub(super) fn accepted(&mut self, key: NodeKey, unit: Path, shared: Option<Scope>) {
         self.totals.entry(Kin::of(&unit, &self.own)).or_default().sessions += 1;
         let peer = self.peers.entry(key).or_default();
         peer.unit = Some(unit);
-        peer.shared = Some(shared);
+        // With one beside there is nothing to be level in.
+        peer.level = shared.is_none();
+        peer.shared = shared;
         peer.last_error = None;
         peer.skew_seconds = None;
         peer.last_seen = Some(SystemTime::now());

@@ -6,6 +6,7 @@ use anjuan_sync::Timestamp;
 use tempfile::TempDir;
 
 use super::Settings;
+use crate::enrol::Joining;
 use crate::keys::KdfCost;
 use crate::running::{self, Node};
 use crate::service::call::{Passphrase, PeerAdd, SignRequest, Status};
@@ -52,7 +53,7 @@ fn homes() -> (TempDir, TempDir) {
     init(city.path(), &founding, options(system_clock)).expect("founded");
     let ask = Request {
         unit: "450902".parse().expect("a unit code"),
-        standby: false,
+        joining: Joining::NewUnit,
         passphrase: Some(passphrase()),
     };
     let asked = request(county.path(), &ask, options(system_clock)).expect("asked");
@@ -74,6 +75,7 @@ async fn start(home: &TempDir, clock: Clock) -> Node {
         listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
         peers: Vec::new(),
         witnesses: Vec::new(),
+        witness_for: Vec::new(),
         mdns: false,
     };
     Node::start(service, settings, false).await.expect("started")

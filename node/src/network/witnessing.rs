@@ -79,6 +79,13 @@ impl Witnessing {
         self.unit.get().is_some_and(|unit| unit.is_at_or_above(&own))
     }
 
+    /// Is it a node that is neither above nor below, and not named as a witness here?
+    fn is_stranger(&self) -> bool {
+        let own = self.service.unit().path();
+        let in_line = self.unit.get().is_some_and(|unit| unit.is_in_line_with(&own));
+        !in_line && !self.network.0.witnesses.contains(&self.peer)
+    }
+
     fn pause(&self) -> Duration {
         if self.is_above() || self.network.0.witnesses.contains(&self.peer) {
             OFTEN
@@ -108,7 +115,7 @@ impl Witnessing {
     }
 
     fn next(&self) -> Option<Vec<u8>> {
-        let peer = self.peer()?;
+        let peer = self.peer().filter(|_| !self.is_stranger())?;
         let mut turn = self.turn();
         let again = turn.cosigned.elapsed() >= AGAIN;
         let asked = self

@@ -10,6 +10,7 @@ use super::{KeyOf, Notary, NotaryError, Peer};
 use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint, VerifiedCheckpoint};
 use crate::evidence::cosignature::COSIGNATURE;
 use crate::evidence::merkle::{ConsistencyProof, TreeHead};
+use crate::evidence::name::Origin;
 use crate::evidence::witness::{Conflict, Evidence, Outcome};
 
 /// A foreign checkpoint is handed on if its cosignature is so many seconds newer than the asker's newest.
@@ -63,7 +64,11 @@ impl Notary {
                 conflict,
                 earlier,
                 later,
-            }) => self.take_report(conflict, &earlier, &later, keys, &mut found),
+            }) if self.is_in_line_with(peer) => {
+                self.take_report(conflict, &earlier, &later, keys, &mut found)
+            }
+            // Whoever is witnessed here from out of line is nobody to report others.
+            Ok(Question::Report { .. }) => Ok(Answer::Declined(Declined::Unknown)),
         };
         let answer = answer.unwrap_or_else(|error| {
             tracing::warn!(peer = %peer.name, %error, "a peer's checkpoint is not cosigned");
@@ -97,9 +102,13 @@ impl Notary {
         key: &SigningKey,
         found: &mut Option<Evidence>,
     ) -> Result<Answer, NotaryError> {
+        let is_new = self.witness.last(checkpoint.origin())?.is_none();
         let outcome = self
             .witness
             .cosign(checkpoint, from, proof, now, &self.name, key)?;
+        if matches!(outcome, Outcome::Cosigned(_)) {
+            self.note_seen(checkpoint, is_new, now);
+        }
         Ok(match outcome {
             Outcome::Cosigned(line) => line.bytes().try_into().map_or(
                 Answer::Declined(Declined::Unable),
@@ -124,11 +133,38 @@ impl Notary {
         })
     }
 
+    /// A checkpoint was cosigned: it goes into the archive, and a second log of a node is worth a line.
+    fn note_seen(&mut self, checkpoint: &VerifiedCheckpoint, is_new: bool, now: Timestamp) {
+        let (origin, size) = (checkpoint.origin(), checkpoint.head().size);
+        let of_node = |(one, _): &(&Origin, _)| one.node() == origin.node();
+        if is_new && self.witness.logs().filter(of_node).count() > 1 {
+            tracing::warn!(node = %origin.node(), log = %origin, size, "a node begins another log: its store was set back or copied; what was seen of the former one is kept");
+        }
+        let kept = self.witness.last(origin).ok().flatten();
+        if let (Some(archive), Some(kept)) = (&mut self.archive, kept)
+            && let Err(error) = archive.keep(kept.checkpoint(), now)
+        {
+            tracing::error!(log = %origin, size, %error, "a checkpoint that was seen is not archived");
+        }
+    }
+
+    fn is_in_line_with(&self, peer: &Peer) -> bool {
+        let (own, theirs) = (self.name.unit().path(), peer.name.unit().path());
+        own.is_in_line_with(&theirs)
+    }
+
     /// Adds this node's own newest cosigned checkpoint, where the peer can use it.
     fn with_newest(&self, answer: Answer, peer: &Peer, newest: Option<u64>, keys: &KeyOf<'_>) -> Answer {
         let Answer::Cosigned { cosignature, .. } = answer else {
             return answer;
         };
+        // One out of line is told of nothing that it does not have itself.
+        if !self.is_in_line_with(peer) {
+            return Answer::Cosigned {
+                cosignature,
+                newest: None,
+            };
+        }
         let offered = || {
             let own = self.own.cosigned()?.clone();
             let own = own.cosigned(keys).ok()?;
@@ -154,13 +190,14 @@ impl Notary {
         let Some(evidence) = reported(conflict, earlier, later, keys) else {
             return Ok(Answer::Declined(Declined::Malformed));
         };
-        let is_new = !self.conflicts().any(|other| same(other, &evidence));
+        // Two nodes of one unit report to each other, also what they have from each other.
+        if self.conflicts().any(|other| same(other, &evidence)) {
+            return Ok(Answer::Kept);
+        }
         if !self.reports.keep(evidence.clone())? {
             return Ok(Answer::Declined(Declined::Full));
         }
-        if is_new {
-            *found = Some(evidence);
-        }
+        *found = Some(evidence);
         Ok(Answer::Kept)
     }
 }

@@ -141,6 +141,12 @@ impl Particulars {
         wire::encode(self)
     }
 
+    /// Reads particulars that were disclosed, from the canonical bytes that were committed to; `None` if they
+    /// are none, or of a newer version.
+    pub fn from_disclosed(content: &[u8]) -> Option<Self> {
+        Self::decode(content).ok()
+    }
+
     /// Reads the canonical bytes, and nothing else.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, BodyError> {
         wire::decode(bytes)

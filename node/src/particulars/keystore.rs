@@ -39,7 +39,7 @@ use super::item::{ItemContent, ItemError, Recipient, SealedItem, VerifiedItem};
 use super::name::{ItemId, Subject};
 use disk::Folder;
 use index::{Bucket, Index};
-pub use reading::OpenError;
+pub use reading::{OpenError, Preimage};
 pub use scan::{Damaged, ScanReport};
 pub use tombstone::Erasure;
 

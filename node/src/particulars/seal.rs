@@ -292,12 +292,27 @@ fn unwrap(item: &SealedItem, secret: &StaticSecret) -> Result<DataKey, UnsealErr
     Ok(data_key)
 }
 
+/// What opening gives.
+pub(super) struct Opened {
+    pub(super) particulars: Particulars,
+    pub(super) salt: Zeroizing<[u8; SALT_LENGTH]>,
+    pub(super) key: DataKey,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
+            .field("particulars", &self.particulars)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Opens a body with one wrap of its key; fails closed on anything that does not fit together.
 pub(super) fn unseal(
     body: &SealedItem,
     wrap: &SealedItem,
     secret: &StaticSecret,
-) -> Result<(Particulars, DataKey), UnsealError> {
+) -> Result<Opened, UnsealError> {
     let ItemContent::Body { nonce, sealed } = body.content() else {
         return Err(UnsealError::Body);
     };
@@ -314,11 +329,17 @@ pub(super) fn unseal(
         .map(Zeroizing::new)
         .map_err(|_| UnsealError::Body)?;
     let content = content(&plaintext).ok_or(UnsealError::Content)?;
-    if commit(&plaintext[..SALT_LENGTH], content) != body.subject().commitment {
+    let mut salt = Zeroizing::new([0; SALT_LENGTH]);
+    salt.copy_from_slice(&plaintext[..SALT_LENGTH]);
+    if commit(&*salt, content) != body.subject().commitment {
         return Err(UnsealError::Commitment);
     }
     match Particulars::decode(content) {
-        Ok(particulars) => Ok((particulars, key)),
+        Ok(particulars) => Ok(Opened {
+            particulars,
+            salt,
+            key,
+        }),
         Err(BodyError::Version(_)) => Err(UnsealError::Newer),
         Err(BodyError::Malformed | BodyError::NotCanonical) => Err(UnsealError::Content),
     }

@@ -1,5 +1,6 @@
 //! Exporting an audit bundle.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 
@@ -7,9 +8,10 @@ use anjuan_sync::Timestamp;
 use ed25519_dalek::VerifyingKey;
 
 use super::call::{AuditExport, Handle, Progress};
+use super::disclosing::Opened;
 use super::{ErrorKind, Service, ServiceError, view};
 use crate::audit::export::{ExportError, Source};
-use crate::audit::scope::{Holding, SealedState};
+use crate::audit::scope::{Disclosed, Holding, SealedState};
 use crate::audit::{Export, Exported, Extras, Scope, export};
 use crate::evidence::checkpoint::SignedCheckpoint;
 use crate::evidence::name::{NodeName, Origin};
@@ -159,7 +161,11 @@ impl Service {
 
     /// What this node signed of its journal and others cosigned, besides `checkpoints`; and contradictions of
     /// others that it keeps.
-    fn extras(&self, mut checkpoints: Vec<SignedCheckpoint>) -> Result<Extras, ServiceError> {
+    fn extras(
+        &self,
+        mut checkpoints: Vec<SignedCheckpoint>,
+        disclosed: BTreeMap<DocumentKey, Vec<Disclosed>>,
+    ) -> Result<Extras, ServiceError> {
         let exhibits = self.exhibits()?;
         let former = exhibits.former.iter();
         let former = former.flat_map(|former| former.cosigned.iter().chain([&former.last]));
@@ -180,7 +186,7 @@ impl Service {
         Ok(Extras {
             checkpoints,
             conflicts: conflicts.take(MAX_CONFLICTS).collect(),
-            ..Extras::default()
+            disclosed,
         })
     }
 
@@ -192,6 +198,12 @@ impl Service {
         let name = NodeName::new(ledger.network(), self.0.unit.clone(), &key);
         Ok(name.log(ledger.epochs().current))
     }
+}
+
+fn taken(path: &Path) -> ServiceError {
+    let name = path.display();
+    usage(text!("{name} 已存在", "{name} exists already"))
+        .with_hint(Text::new("换一个文件名", "choose another name"))
 }
 
 /// A new file, for this user alone. Whatever fails later, no half of a bundle stays.
@@ -217,7 +229,23 @@ impl Handle<AuditExport> for Service {
     ) -> Result<view::AuditExported, ServiceError> {
         let scope = self.scope_of(&call)?;
         let kept = notes(&call.since)?;
-        let extras = self.extras(notes(&call.checkpoints)?)?;
+        let checkpoints = notes(&call.checkpoints)?;
+        let path = Path::new(&call.out);
+        let opened = match &call.disclose {
+            Some(_) if !call.payloads => {
+                return Err(usage(Text::new(
+                    "披露个人信息须同时导出案卷内容",
+                    "particulars go with what the documents say",
+                ))
+                .with_hint(Text::new("加上 --payloads", "add --payloads")));
+            }
+            // What can't be written is not to be told of in any case.
+            Some(_) if path.exists() => return Err(taken(path)),
+            Some(disclose) => self.disclose(&scope, disclose)?,
+            None => Opened::default(),
+        };
+        let (disclosed, undisclosed) = (opened.len(), opened.closed);
+        let extras = self.extras(checkpoints, opened.disclosed)?;
         let journal = self.ledger().journalled()?;
         // Each takes the ledger's lock for itself.
         let network = self.ledger().network();
@@ -237,7 +265,6 @@ impl Handle<AuditExport> for Service {
             journal,
             service: self,
         };
-        let path = Path::new(&call.out);
         let file = create(path)?;
         let written = export(&mut source, &asked, extras, &file, &mut |done| {
             progress(Progress { done, total })
@@ -259,6 +286,8 @@ impl Handle<AuditExport> for Service {
             shown: done.shown,
             documents: done.documents,
             checkpoints: done.checkpoints,
+            disclosed,
+            undisclosed,
         })
     }
 }

@@ -85,6 +85,15 @@ impl std::fmt::Debug for SignAs {
     }
 }
 
+/// Particulars are to go into an audit bundle: why, and who signs for it in each case.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Disclose {
+    /// The legal basis, and why; it stands in each case disclosed, for everybody who holds it.
+    pub reason: String,
+    /// Who discloses.
+    pub sign: SignAs,
+}
+
 /// A passphrase on its way to the key it opens. Never shown.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -124,12 +133,15 @@ calls! {
         scope: Option<UnitCode>,
     }
 
-    /// Opens a ticket for a new unit below, or for a second node of this unit.
+    /// Opens a ticket for a new unit below, for a second node of a unit, or for an auditor's.
     Invite = "invite" -> view::Invitation {
         /// The unit that joins.
         unit: UnitCode,
         /// A second node of the same unit: a node certificate only.
         standby: bool,
+        /// An auditor's node, which follows the unit and records nothing.
+        #[serde(default)]
+        auditor: bool,
         /// Hours until it expires, 1 to 720.
         valid_hours: u32,
         /// Opens the authority's key, so that the running node can sign when the ticket is used.
@@ -343,6 +355,8 @@ calls! {
         payloads: bool,
         /// With the headers of all logs.
         all_headers: bool,
+        /// With the particulars that can be opened here, which needs `payloads`; without it none.
+        disclose: Option<Disclose>,
         /// Checkpoints of this node with their cosignatures, as notes.
         checkpoints: Vec<String>,
         /// Checkpoints that the auditor kept, as notes: the bundle can be compared with them.

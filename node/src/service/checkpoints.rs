@@ -39,6 +39,7 @@ pub(super) fn open(
     home: &Path,
     unit: &UnitCode,
     node: &NodeKey,
+    auditor: bool,
     ledger: &mut Ledger,
     notes: &mut Vec<Text>,
 ) -> Result<Notary, ServiceError> {
@@ -51,6 +52,9 @@ pub(super) fn open(
         key,
         ledger.journal(),
     )?;
+    if auditor {
+        notary.archive(Arc::new(Disk), home.join("evidence").join("seen"));
+    }
     match notary.check(ledger.epochs().current) {
         Err(error @ NotaryError::SetBack { .. }) => {
             tracing::warn!(%error, "the store was set back; it goes on in a new epoch");

@@ -13,6 +13,10 @@ use crate::notary::NotaryError;
 use crate::text;
 use crate::text::Text;
 
+/// Days without a checkpoint after which an auditor is to ask.
+const SILENT_DAYS: i64 = 30;
+const DAY: i64 = 24 * 3_600_000;
+
 fn finding(code: &str, urgency: Urgency, what: Text, means: Text, todo: Text) -> Finding {
     Finding {
         code: code.to_owned(),
@@ -189,6 +193,43 @@ impl Service {
         findings.collect()
     }
 
+    /// At an auditor's node: nodes that it has heard nothing of for long.
+    fn silent(&self) -> Vec<Finding> {
+        if !self.is_auditors() {
+            return Vec::new();
+        }
+        let notary = self.notary();
+        let mut newest = BTreeMap::<&NodeName, i64>::new();
+        for (origin, kept) in notary.witness().logs() {
+            if let Some(time) = kept.time() {
+                let newest = newest.entry(origin.node()).or_default();
+                *newest = time.first().as_millis().max(*newest);
+            }
+        }
+        let now = self.now().as_millis();
+        let silent = newest.into_iter().map(|(node, at)| (node, (now - at) / DAY));
+        let findings = silent.filter(|(_, days)| *days >= SILENT_DAYS).map(|(node, days)| {
+            let unit = node.unit();
+            finding(
+                "silent",
+                Urgency::Act,
+                text!(
+                    "{unit} 的节点已 {days} 天没有出示检查点",
+                    "the node of {unit} has shown no checkpoint for {days} days"
+                ),
+                Text::new(
+                    "此间登记的内容没有经本节点见证;之后出示的仍要与先前的一致",
+                    "what was recorded since was not witnessed here; whatever it shows later has to go with what it showed before",
+                ),
+                Text::new(
+                    "询问该单位:节点是否停用、更换,或网络不通",
+                    "ask the unit whether the node is out of use, replaced, or cut off",
+                ),
+            )
+        });
+        findings.collect()
+    }
+
     /// Nodes of which more than one log was witnessed: stores that were set back.
     fn restored_peers(&self) -> Vec<Finding> {
         let notary = self.notary();
@@ -327,6 +368,7 @@ impl Handle<Doctor> for Service {
         findings.extend(self.damaged());
         findings.extend(self.epochs()?);
         findings.extend(self.restored_peers());
+        findings.extend(self.silent());
         findings.extend(self.at_start());
         findings.sort_by_key(|finding| finding.urgency);
         let well = findings.iter().all(|finding| finding.urgency == Urgency::Know);

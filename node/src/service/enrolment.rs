@@ -131,12 +131,12 @@ fn node_key(keys: &KeyStore) -> Result<NodeKey, ServiceError> {
 /// The keys of a home that is to join: made, or those of an attempt that broke off.
 fn joiner_keys(
     folder: &Path,
-    standby: bool,
+    joining: Joining,
     passphrase: Option<&Passphrase>,
     options: Options,
 ) -> Result<(NodeKey, Option<Unlocked>), ServiceError> {
     let keys = KeyStore::new(folder.join("keys"), options.kdf);
-    let authority = if standby {
+    let authority = if joining != Joining::NewUnit {
         None
     } else {
         let passphrase = passphrase.ok_or_else(|| {
@@ -177,14 +177,14 @@ pub fn join(folder: &Path, join: &Join, options: Options) -> Result<Joined, Serv
             "ask the parent to run `anjuan invite` again; if it should still be good, check this machine's clock",
         )));
     }
-    let standby = ticket.joining() == Joining::Standby;
-    let (node, authority) = joiner_keys(folder, standby, join.passphrase.as_ref(), options)?;
+    let (node, authority) = joiner_keys(folder, ticket.joining(), join.passphrase.as_ref(), options)?;
     let form = JoinForm {
         unit: ticket.unit().clone(),
         label: unit_label(ticket.unit()),
         node: &node,
         authority: authority.as_ref(),
         ticket: Some(&ticket),
+        auditor: ticket.joining() == Joining::Auditor,
     };
     let request = JoinRequest::sign(&form)
         .map_err(|error| ServiceError::new(ErrorKind::Usage, Text::same(error.to_string())))?;
@@ -210,13 +210,14 @@ fn unit_label(unit: &UnitCode) -> String {
 pub fn request(folder: &Path, ask: &Request, options: Options) -> Result<Requested, ServiceError> {
     no_home_yet(folder)?;
     Divisions::official().require(&ask.unit)?;
-    let (node, authority) = joiner_keys(folder, ask.standby, ask.passphrase.as_ref(), options)?;
+    let (node, authority) = joiner_keys(folder, ask.joining, ask.passphrase.as_ref(), options)?;
     let form = JoinForm {
         unit: ask.unit.clone(),
         label: unit_label(&ask.unit),
         node: &node,
         authority: authority.as_ref(),
         ticket: None,
+        auditor: ask.joining == Joining::Auditor,
     };
     let request = JoinRequest::sign(&form)
         .map_err(|error| ServiceError::new(ErrorKind::Usage, Text::same(error.to_string())))?;
@@ -228,7 +229,8 @@ pub fn request(folder: &Path, ask: &Request, options: Options) -> Result<Request
     })?;
     Ok(Requested {
         unit: unit_view(&ask.unit),
-        standby: ask.standby,
+        standby: ask.joining == Joining::Standby,
+        auditor: ask.joining == Joining::Auditor,
         fingerprint: request.fingerprint().to_string(),
         request: hex::encode(request.encode()),
     })
@@ -278,6 +280,7 @@ fn finish_join(
         network: root.network().to_string(),
         unit: unit_view(request.unit()),
         standby: request.joining() == Joining::Standby,
+        auditor: request.joining() == Joining::Auditor,
         peer_id: peer_id(request.node()),
         parent,
     })
@@ -296,7 +299,21 @@ impl Handle<Invite> for Service {
             ));
         }
         let (own, unit) = (self.0.unit.path(), call.unit.path());
-        let fits = own.is_at_or_above(&unit) && (call.standby || own != unit);
+        let joining = match (call.standby, call.auditor) {
+            (false, false) => Joining::NewUnit,
+            (true, false) => Joining::Standby,
+            (false, true) => Joining::Auditor,
+            (true, true) => {
+                return Err(ServiceError::new(
+                    ErrorKind::Usage,
+                    Text::new(
+                        "备用节点和审计员节点只能选一种",
+                        "a second node of the unit or an auditor's: one of them",
+                    ),
+                ));
+            }
+        };
+        let fits = own.is_at_or_above(&unit) && (joining != Joining::NewUnit || own != unit);
         if !fits {
             let (ours, theirs) = (&self.0.unit, &call.unit);
             return Err(ServiceError::new(
@@ -307,8 +324,8 @@ impl Handle<Invite> for Service {
                 ),
             )
             .with_hint(Text::new(
-                "第二个节点用 --standby;其他单位请由其上级邀请",
-                "for a second node of this unit use --standby; other units are invited by the unit above them",
+                "第二个节点用 --standby,审计员的节点用 --auditor;其他单位请由其上级邀请",
+                "for a second node of this unit use --standby, for an auditor's --auditor; other units are invited by the unit above them",
             )));
         }
         // The running node signs when the ticket is used, so it has to hold the key by then.
@@ -327,11 +344,6 @@ impl Handle<Invite> for Service {
                 "start it with `anjuan serve`; where there is no network use `anjuan join --request` and `anjuan invite --sign`",
             ))
         })?;
-        let joining = if call.standby {
-            Joining::Standby
-        } else {
-            Joining::NewUnit
-        };
         let now = self.now();
         let expires = later(now, i64::from(call.valid_hours) * HOUR);
         let ticket = Ticket::issue(
@@ -351,6 +363,7 @@ impl Handle<Invite> for Service {
         Ok(view::Invitation {
             ticket: ticket.to_text().to_string(),
             unit: unit_view(&call.unit),
+            auditor: call.auditor,
             expires: instant(expires),
         })
     }
@@ -368,6 +381,7 @@ impl Handle<SignRequest> for Service {
         let mut answer = view::SignedRequest {
             unit: unit_view(request.unit()),
             standby: request.joining() == Joining::Standby,
+            auditor: request.joining() == Joining::Auditor,
             fingerprint: request.fingerprint().to_string(),
             grant: None,
         };

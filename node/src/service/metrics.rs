@@ -55,6 +55,7 @@ fn kin(kin: Kin) -> String {
             Kin::Parent => "parent",
             Kin::Mirror => "mirror",
             Kin::Child => "child",
+            Kin::Beside => "beside",
         },
     )
 }
@@ -78,6 +79,11 @@ impl Service {
             "Updates stored that certificates rule out.",
             tally.quarantined,
         );
+        // The notary's lock is taken before the ledger's.
+        let (conflicts, witnessed) = {
+            let notary = self.notary();
+            (notary.conflicts().count(), notary.witness().logs().count())
+        };
         let ledger = self.ledger();
         let counts = ledger.counts();
         text.gauge("anjuan_updates", "Updates stored.", counts.updates);
@@ -96,6 +102,16 @@ impl Service {
             "anjuan_evidence",
             "Things refused and kept as evidence.",
             counts.evidence,
+        );
+        text.gauge(
+            "anjuan_checkpoint_conflicts",
+            "Pairs of checkpoints of one node that do not go together, found here or reported.",
+            conflicts,
+        );
+        text.gauge(
+            "anjuan_witnessed_logs",
+            "Logs of other nodes of which a checkpoint was cosigned here.",
+            witnessed,
         );
         text.gauge(
             "anjuan_sealed_items",

@@ -82,7 +82,7 @@ fn today(now: Timestamp) -> Date {
     crate::calendar::local_date(now)
 }
 
-fn subject(key: &DocumentKey, commitment: Commitment) -> Subject {
+pub(super) fn subject(key: &DocumentKey, commitment: Commitment) -> Subject {
     Subject {
         space: key.space.clone(),
         document: key.id,
@@ -90,16 +90,17 @@ fn subject(key: &DocumentKey, commitment: Commitment) -> Subject {
     }
 }
 
-fn commitment_of(reference: &ParticularsRef) -> Option<Commitment> {
+pub(super) fn commitment_of(reference: &ParticularsRef) -> Option<Commitment> {
     Commitment::from_str(&reference.commitment).ok()
 }
 
-/// Nodes to which something can be sealed: those with a certificate in force.
+/// Nodes to which something can be sealed: those with a certificate in force, but for auditors' nodes.
 fn reader_nodes(ledger: &Ledger, now: Timestamp) -> Vec<ReaderNode> {
     let credentials = ledger.credentials();
     credentials
         .certificates()
         .filter(|certified| certified.certificate().kind() == CertificateKind::Node)
+        .filter(|certified| !certified.certificate().is_auditors_node())
         .filter(|certified| credentials.standing(certified.id(), now) == Some(Standing::Valid))
         .filter_map(|certified| {
             let certificate = certified.certificate();
@@ -395,7 +396,7 @@ impl Handle<ParticularsErase> for Service {
 }
 
 impl Service {
-    fn record_event(
+    pub(super) fn record_event(
         &self,
         key: &DocumentKey,
         event: Value,

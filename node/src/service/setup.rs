@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Passphrase;
 use super::view::Unit;
+use crate::enrol::Joining;
 use crate::unit::UnitCode;
 
 /// Founds a network: a root authority, and a node of its unit.
@@ -32,9 +33,9 @@ pub struct Join {
 pub struct Request {
     /// The unit.
     pub unit: UnitCode,
-    /// A second node of a unit that has one.
-    pub standby: bool,
-    /// Seals the new authority's key; not needed for a standby.
+    /// As what.
+    pub joining: Joining,
+    /// Seals the new authority's key; needed for a new unit alone.
     pub passphrase: Option<Passphrase>,
 }
 
@@ -77,6 +78,9 @@ pub struct Joined {
     pub unit: Unit,
     /// Is it a second node of its unit?
     pub standby: bool,
+    /// Is it an auditor's node?
+    #[serde(default)]
+    pub auditor: bool,
     /// The peer id that others dial.
     pub peer_id: String,
     /// The parent's address, kept; none where it came by file.
@@ -90,6 +94,9 @@ pub struct Requested {
     pub unit: Unit,
     /// Is it for a second node?
     pub standby: bool,
+    /// Is it for an auditor's?
+    #[serde(default)]
+    pub auditor: bool,
     /// What the signer compares with.
     pub fingerprint: String,
     /// The request to carry to the parent, hexadecimal.

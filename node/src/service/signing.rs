@@ -101,6 +101,7 @@ pub(super) fn key_name(handle: &str) -> Result<KeyName, ServiceError> {
 impl Service {
     /// Opens a key: from a session, or with the passphrase given.
     pub(super) fn unlocked(&self, handle: &str, given: Option<&str>) -> Result<Arc<Unlocked>, ServiceError> {
+        self.not_at_auditors()?;
         let kind = kind_of(handle);
         let name = key_name(handle)?;
         if given.is_none()
@@ -135,6 +136,24 @@ impl Service {
         }
     }
 
+    /// At an auditor's node nothing is signed but its checkpoints and cosignatures.
+    pub(super) fn not_at_auditors(&self) -> Result<(), ServiceError> {
+        if !self.is_auditors() {
+            return Ok(());
+        }
+        Err(ServiceError::new(
+            ErrorKind::Forbidden,
+            Text::new(
+                "这是审计员的节点:只跟随,不登记,也不签发",
+                "this is an auditor's node: it follows, and neither records nor certifies anything",
+            ),
+        )
+        .with_hint(Text::new(
+            "请在本单位的节点上办理",
+            "do it at a node of the unit itself",
+        )))
+    }
+
     /// The authority's key of this unit.
     pub(super) fn authority(&self, given: Option<&Given>) -> Result<Arc<Unlocked>, ServiceError> {
         self.unlocked(AUTHORITY, given.map(|given| given.0.as_str()))
@@ -142,6 +161,7 @@ impl Service {
 
     /// The operator who signs a call.
     pub(super) fn signing(&self, sign: &SignAs) -> Result<Signing, ServiceError> {
+        self.not_at_auditors()?;
         let handle = self.operator_handle(sign.operator.as_deref())?;
         let key = self.unlocked(&handle, sign.passphrase.as_deref())?;
         let ledger = self.ledger();

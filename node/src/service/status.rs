@@ -171,6 +171,7 @@ impl Handle<Status> for Service {
             peer_id: anjuan_sync::transport::key_peer(anjuan_sync::NodeKey::from_bytes(*key.as_bytes()))
                 .map(|peer| peer.to_string())
                 .unwrap_or_default(),
+            auditor: self.is_auditors(),
             running: self.network().is_some(),
             addresses: self
                 .network()

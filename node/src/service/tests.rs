@@ -7,11 +7,17 @@ use anjuan_sync::id::ItemId;
 use anjuan_sync::replica::{Blob, Record as Delivered};
 use serde_json::{Map, Value, json};
 
-use super::call::{OperatorAdd, OperatorRevoke, ParticularsErase, Passphrase, Record, Seal, Show, SignAs};
-use super::enrolment::init;
-use super::setup::Init;
+use super::call::{
+    OperatorAdd, OperatorRevoke, ParticularsErase, Passphrase, Record, Seal, Show, SignAs, SignRequest,
+};
+use super::enrolment::{grant_from_file, init, request};
+use super::setup::{Init, Request};
 use super::*;
 use crate::authority::role::Role;
+use crate::enrol::Joining;
+use crate::evidence::merkle::ConsistencyProof;
+use crate::evidence::name::NodeName;
+use crate::evidence::witness::{Outcome, Witness};
 use crate::text::Lang;
 
 const PASSPHRASE: &str = "玉州区东成社区 on the river";
@@ -261,4 +267,72 @@ fn a_case_store_that_fails_is_built_again_while_the_node_runs() {
         .handle(super::call::Verify {}, &mut |_| {})
         .expect("verified");
     assert!(found.ok, "{:?}", found.faults);
+}
+
+/// An auditor's node joined by files, which has cosigned a checkpoint of the city's at `then`.
+fn auditor(city: &Service, home: &Path, then: Timestamp) -> Service {
+    let ask = Request {
+        unit: "4509".parse().expect("a unit code"),
+        joining: Joining::Auditor,
+        passphrase: None,
+    };
+    let asked = request(home, &ask, options(fixed)).expect("asked");
+    assert!(asked.auditor);
+    let sign = SignRequest {
+        request: asked.request,
+        dry_run: false,
+        passphrase: Some(passphrase()),
+    };
+    let signed = city.handle(sign, &mut |_| {}).expect("signed");
+    assert!(signed.auditor);
+    let grant = hex::decode(signed.grant.expect("a grant")).expect("hexadecimal");
+    let joined = grant_from_file(home, &grant).expect("joined");
+    assert!(joined.auditor && !joined.standby);
+    drop(open(home, fixed));
+    let shown = city.exhibits().expect("signed").newest.expect("a checkpoint");
+    let (own, proof) = (
+        KeyStore::new(home.join("keys"), KdfCost::reduced_for_tests()).node(),
+        ConsistencyProof::from_hashes(Vec::new()),
+    );
+    let own = own.expect("the node's key");
+    let key = own.signing_key();
+    let name = NodeName::new(city.ledger().network(), ask.unit, &key.verifying_key());
+    let mut witness = Witness::open(Arc::new(Disk), &home.join("evidence/witness")).expect("opened");
+    let outcome = witness.cosign(&shown, 0, &proof, then, &name, key);
+    assert!(matches!(outcome, Ok(Outcome::Cosigned(_))), "{outcome:?}");
+    drop(witness);
+    open(home, fixed)
+}
+
+#[test]
+fn an_auditors_node_signs_nothing_and_asks_after_a_node_that_is_silent() {
+    let [at_city, recent, long_ago] = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let city = city(at_city.path(), fixed);
+    let silent = |service: &Service| {
+        let diagnosis = service.handle(call::Doctor {}, &mut |_| {}).expect("a diagnosis");
+        let found = diagnosis.findings.iter().find(|finding| finding.code == "silent");
+        assert_eq!(diagnosis.well, found.is_none(), "{:?}", diagnosis.findings);
+        found.map(|finding| finding.what.en.clone())
+    };
+    let days = |days: i64| Timestamp::from_millis(START - days * 24 * HOUR);
+    let service = auditor(&city, recent.path(), days(29));
+    assert_eq!(silent(&service), None);
+    let service = auditor(&city, long_ago.path(), days(31));
+    assert_eq!(
+        silent(&service).as_deref(),
+        Some("the node of 4509 has shown no checkpoint for 31 days")
+    );
+    assert!(service.is_auditors() && !city.is_auditors());
+    assert_eq!(
+        silent(&city),
+        None,
+        "whoever is no auditor's is not asked to look"
+    );
+    let error = record(&service, &registered()).expect_err("nothing is recorded there");
+    assert_eq!(error.kind, ErrorKind::Forbidden, "{error:?}");
+    let error = service
+        .authority(Some(&passphrase()))
+        .expect_err("nothing is certified there");
+    assert_eq!(error.kind, ErrorKind::Forbidden, "{error:?}");
+    assert!(is_chinese(&error.message));
 }

@@ -39,6 +39,9 @@ pub struct Status {
     pub node_key: String,
     /// The peer id that others dial.
     pub peer_id: String,
+    /// Is it an auditor's node?
+    #[serde(default)]
+    pub auditor: bool,
     /// Is this answer from a running node?
     pub running: bool,
     /// Addresses listened on, with the peer id.
@@ -174,6 +177,9 @@ pub struct Invitation {
     pub ticket: String,
     /// The unit invited.
     pub unit: Unit,
+    /// Is it for an auditor's node?
+    #[serde(default)]
+    pub auditor: bool,
     /// When the ticket ends.
     pub expires: Timestamp,
 }
@@ -185,6 +191,9 @@ pub struct SignedRequest {
     pub unit: Unit,
     /// Is it a second node of a unit?
     pub standby: bool,
+    /// Is it an auditor's?
+    #[serde(default)]
+    pub auditor: bool,
     /// Compare with what the other side shows.
     pub fingerprint: String,
     /// The grant to carry back, hexadecimal; none on a dry run.

@@ -44,6 +44,12 @@ pub trait Gate: Send + Sync {
     /// or why it is not let in. Version and network were checked already. With an empty certificate, the
     /// peer counts on being known by its key; if it is not, it is asked for the whole.
     fn admit(&self, key: &NodeKey, hello: &Hello, now: Timestamp) -> Result<Path, NotAdmitted>;
+
+    /// May a peer of a unit that is not in line, which was admitted, ask and be asked beside the replicas?
+    /// With such a peer nothing is shared.
+    fn is_welcome_beside(&self, _key: &NodeKey, _unit: &Path) -> bool {
+        false
+    }
 }
 
 /// What a session is made with.
@@ -156,6 +162,11 @@ pub enum Event {
         unit: Path,
         /// What both hold.
         shared: Scope,
+    },
+    /// A peer that is not in line was let in: to ask and be asked, and for nothing else.
+    Beside {
+        /// Its unit.
+        unit: Path,
     },
     /// The peer's clock is far from ours.
     ClockSkew {

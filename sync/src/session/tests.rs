@@ -1,3 +1,4 @@
+mod beside;
 mod disputes;
 mod hostile;
 mod hostile_pages;

@@ -148,6 +148,7 @@ impl Child {
                 peers: peers.clone(),
                 mdns: false,
                 witnesses: Vec::new(),
+                witness_for: Vec::new(),
             };
             let started = self
                 .runtime

@@ -6,7 +6,7 @@ use std::fs;
 const TICKS: f64 = 100.0;
 
 /// Seconds of CPU, of all threads, those that have ended included.
-pub(super) fn cpu_seconds() -> f64 {
+pub fn cpu_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name of the program, in brackets, may hold spaces; times are the 14th and 15th fields.
     let fields: Vec<_> = stat
@@ -20,7 +20,7 @@ pub(super) fn cpu_seconds() -> f64 {
 }
 
 /// The most memory it ever had, in bytes.
-pub(super) fn peak_memory() -> u64 {
+pub fn peak_memory() -> u64 {
     status("VmHWM:")
 }
 

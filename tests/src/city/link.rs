@@ -248,7 +248,7 @@ impl Simulation {
                 self.tally.not_level += u64::from(why == NotLevel::NothingGained);
             }
             Event::ClockSkew { .. } => self.tally.skewed += 1,
-            Event::PeerAccepted { .. } | Event::Figures(_) => {}
+            Event::PeerAccepted { .. } | Event::Beside { .. } | Event::Figures(_) => {}
         }
     }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use anjuan_node::audit::scope::Disclosed;
 use anjuan_node::audit::{Auditor, Check, Export, Gravity, Policy, Report, Scope, Verdict, verify};
-use anjuan_node::authority::certificate::{CertificateKind, Certified, Issue};
+use anjuan_node::authority::certificate::{CertificateKind, Certified};
 use anjuan_node::authority::revocation::{Cutoff, Extent, Revocation};
+use anjuan_node::authority::role::Role;
 use anjuan_node::evidence::checkpoint::SignedCheckpoint;
 use anjuan_node::particulars::Commitment;
 use anjuan_sync::{Head, SignedHeader, SignedUpdate, Space};
@@ -109,23 +110,7 @@ fn a_unit_overstepped() {
 fn a_role_overstepped_does_not_count() {
     let mut scene = Scene::new();
     let (key, mut document) = scene.create(&registered(1));
-    let issue = Issue {
-        kind: CertificateKind::Operator,
-        subject: public(&anjuan_tests::world::key("clerk")),
-        seal_key: None,
-        unit: "450902001001".parse().expect("a unit"),
-        organisation: None,
-        roles: BTreeSet::from([anjuan_node::authority::role::Role::FinanceClerk]),
-        label: "clerk".into(),
-        serial: 900,
-        not_before: hour(-24),
-        not_after: hour(24_000),
-    };
-    let certified = root()
-        .issue(&anjuan_tests::world::key("city"), issue)
-        .expect("the root may");
-    scene.records.credential(&certified);
-    let mut clerk = Writer::new("clerk", &std::sync::Arc::new(certified), 4, village());
+    let mut clerk = scene.operator_with("clerk", 4, Role::FinanceClerk);
     let update = clerk.change(&key, &mut document, &accepted());
     scene.records.update(&update);
     scene.checkpoint(hour(1));
@@ -382,7 +367,7 @@ fn particulars_swapped_under_their_commitment() {
     let commitment = Commitment::of(&salt, &content);
     let mut event = registered(1);
     event["parties"][0]["commitment"] = json!(commitment.to_string());
-    let (key, _) = scene.create(&event);
+    let (key, mut document) = scene.create(&event);
     scene.checkpoint(hour(1));
     let honest = Disclosed {
         commitment,
@@ -390,7 +375,33 @@ fn particulars_swapped_under_their_commitment() {
         content,
     };
     scene.disclosed = vec![(key.clone(), vec![honest.clone()])];
-    assert_eq!(judge(&scene).verdict, Verdict::Verified);
+    // Nobody signed for it.
+    caught(&judge(&scene), Verdict::VerifiedWithGaps, Check::Commitments);
+    // Somebody did who may not.
+    let disclose = json!({
+        "type": "ParticularsDisclosed", "commitments": [commitment.to_string()], "reason": "审计法第三十六条",
+    });
+    let mut without_right = scene.clone();
+    without_right.change(&key, &mut document.clone(), &disclose);
+    without_right.checkpoint(hour(2));
+    caught(
+        &judge(&without_right),
+        Verdict::VerifiedWithGaps,
+        Check::Commitments,
+    );
+    let mut clerk = scene.operator_with("clerk", 8, Role::JudicialClerk);
+    let update = clerk.change(&key, &mut document, &disclose);
+    scene.records.update(&update);
+    scene.checkpoint(hour(2));
+    let report = judge(&scene);
+    caught(&report, Verdict::Verified, Check::Commitments);
+    let [told] = &report.disclosures[..] else {
+        panic!("one disclosure: {:?}", report.disclosures);
+    };
+    assert_eq!(
+        (told.by.as_deref(), told.reason.as_deref()),
+        (Some("clerk"), Some("审计法第三十六条"))
+    );
     let other = Disclosed {
         content: b"somebody else".to_vec(),
         ..honest.clone()
@@ -474,6 +485,7 @@ fn a_root_of_the_exporters_own() {
         policy: &policy,
         kept: &[],
         as_of: None,
+        particulars: false,
     };
     let report = verify(&bundle[..], &auditor, &mut rand::rng(), &mut |_| {}).expect("a bundle");
     caught(&report, Verdict::Unproven, Check::Root);

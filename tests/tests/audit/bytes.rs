@@ -2,15 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use anjuan_node::audit::scope::{Disclosed, Holding, SealedState};
 use anjuan_node::audit::{Auditor, Check, Export, Policy, Report, Verdict, verify};
+use anjuan_node::authority::role::Role;
+use anjuan_node::particulars::Commitment;
 use anjuan_tests::bundle::{Scene, audit, framed, hour, parts, resealed};
 use anjuan_tests::world::{message, registered, root};
+use serde_json::json;
 
 const HEADER: u8 = 1;
 const SHOWN: u8 = 2;
 const CHECKPOINT: u8 = 4;
 const DOCUMENT: u8 = 6;
 const PAYLOAD: u8 = 7;
+const SEALED: u8 = 8;
+const DISCLOSED: u8 = 9;
 
 fn small() -> Scene {
     let mut scene = Scene::new();
@@ -18,6 +24,45 @@ fn small() -> Scene {
     scene.change(&key, &mut document, &message(1));
     scene.checkpoint(hour(1));
     scene
+}
+
+/// The same with particulars: what is held of them, and one that is disclosed.
+fn with_particulars() -> (Scene, Export) {
+    let mut scene = Scene::new();
+    let (salt, content) = ([7; 32], b"canonical particulars".to_vec());
+    let commitment = Commitment::of(&salt, &content);
+    let mut event = registered(1);
+    event["parties"][0]["commitment"] = json!(commitment.to_string());
+    let (key, mut document) = scene.create(&event);
+    let mut clerk = scene.operator_with("clerk", 8, Role::JudicialClerk);
+    let update = clerk.change(
+        &key,
+        &mut document,
+        &json!({
+            "type": "ParticularsDisclosed", "commitments": [commitment.to_string()], "reason": "审计",
+        }),
+    );
+    scene.records.update(&update);
+    scene.checkpoint(hour(1));
+    let held = |commitment| SealedState {
+        commitment,
+        holding: Holding::Held,
+    };
+    let other = Commitment::from_bytes([2; 32]);
+    scene.records.sealed = vec![(key.clone(), vec![held(commitment), held(other)])];
+    scene.disclosed = vec![(
+        key,
+        vec![Disclosed {
+            commitment,
+            salt,
+            content,
+        }],
+    )];
+    let asked = Export {
+        sealed: true,
+        ..scene.asked()
+    };
+    (scene, asked)
 }
 
 fn report(bundle: &[u8]) -> Option<Report> {
@@ -28,6 +73,7 @@ fn report(bundle: &[u8]) -> Option<Report> {
         policy: &policy,
         kept: &[],
         as_of: None,
+        particulars: false,
     };
     verify(bundle, &auditor, &mut rand::rng(), &mut |_| {}).ok()
 }
@@ -43,6 +89,8 @@ fn right(tag: u8, kind: u8) -> &'static [Check] {
         (SHOWN, 2) => &[Check::Headers, Check::Signatures],
         (CHECKPOINT, _) => &[Check::Checkpoints, Check::Witnesses],
         (PAYLOAD, _) => &[Check::Payloads],
+        (SEALED, _) => &[Check::Format, Check::Erasures],
+        (DISCLOSED, _) => &[Check::Format, Check::Commitments],
         (HEADER, _) => &[
             Check::Format,
             Check::Root,
@@ -58,12 +106,25 @@ fn right(tag: u8, kind: u8) -> &'static [Check] {
 /// Every byte of the file, as it is and with a digest that fits: never VERIFIED, and by the right check.
 #[test]
 fn no_single_byte_can_change() {
-    let bundle = small().bundle();
+    let plain = small();
+    let asked = plain.asked();
+    no_byte_can_change(&plain, &asked);
+}
+
+#[test]
+fn no_single_byte_can_change_where_particulars_are_disclosed() {
+    let (scene, asked) = with_particulars();
+    no_byte_can_change(&scene, &asked);
+}
+
+fn no_byte_can_change(scene: &Scene, asked: &Export) {
+    let bundle = scene.export(asked).0;
     assert_eq!(report(&bundle).expect("a bundle").verdict, Verdict::Verified);
     // When it was made is the exporter's word, and nothing else in the bundle says otherwise.
-    let mut later = small().asked();
-    later.made_at = hour(1001);
-    let (other, _) = small().export(&later);
+    let (other, _) = scene.export(&Export {
+        made_at: hour(1001),
+        ..asked.clone()
+    });
     let parts = parts(&bundle);
     let made_at: BTreeSet<usize> = parts[0]
         .2

@@ -128,6 +128,7 @@ fn the_document_shows_what_the_program_writes() {
         policy: &Policy::default(),
         kept: &[],
         as_of: None,
+        particulars: false,
     };
     let report = verify(&bundle[..], &auditor, &mut rand::rng(), &mut |_| {}).expect("a bundle");
     assert_eq!(report.verdict, Verdict::Verified, "{:?}", report.findings);

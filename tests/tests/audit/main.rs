@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bytes;
+mod disclosed;
 mod example;
 mod honest;
 mod program;

@@ -1,6 +1,8 @@
 //! Stories with the real program: four nodes of Yulin as processes of their own.
 
+mod auditor;
 mod bad_input;
+mod beside;
 mod bundle;
 mod by_files;
 mod damaged;

@@ -21,14 +21,14 @@ use ed25519_dalek::SigningKey;
 use serde_json::Value;
 
 /// What a node found out about itself and others; and how it exits.
-fn doctor(anjuan: &Anjuan) -> (Value, i32) {
+pub(super) fn doctor(anjuan: &Anjuan) -> (Value, i32) {
     let ran = anjuan.run(&["doctor"]);
     let diagnosis = serde_json::from_str(ran.stdout.trim());
     let diagnosis = diagnosis.unwrap_or_else(|error| panic!("no diagnosis ({error}): {ran}"));
     (diagnosis, ran.status.code().expect("it ended by itself"))
 }
 
-fn findings<'d>(diagnosis: &'d Value, code: &str) -> Vec<&'d Value> {
+pub(super) fn findings<'d>(diagnosis: &'d Value, code: &str) -> Vec<&'d Value> {
     let all = diagnosis["findings"].as_array().into_iter().flatten();
     all.filter(|finding| finding["code"] == code).collect()
 }
@@ -194,7 +194,7 @@ fn a_node_that_rewrites_its_journal_is_proven_to_by_its_parent() {
     let size = checkpoint["size"].as_u64().expect("a size");
     let root = hash::sha256(b"another history");
     let network = NetworkId::from_bytes(digits(text(&status["network"])));
-    let question = cosign(&origin, TreeHead { size, root }, &key);
+    let question = cosign(&origin, TreeHead { size, root }, size, &key);
     let town = family.at(TOWN).node();
     let town: PeerAddr = town.multiaddress(town.address()).parse().expect("an address");
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -239,8 +239,9 @@ fn a_node_that_rewrites_its_journal_is_proven_to_by_its_parent() {
     assert!(family.anjuan(TOWN).counted(&case).contains(&recorded));
 }
 
-/// The question as `docs/formats.md` gives it: cosign this checkpoint.
-fn cosign(origin: &Origin, head: TreeHead, key: &SigningKey) -> Vec<u8> {
+/// The question as `docs/formats.md` gives it: cosign this checkpoint, which continues the one of size `from`
+/// without any proof.
+pub(super) fn cosign(origin: &Origin, head: TreeHead, from: u64, key: &SigningKey) -> Vec<u8> {
     let signed = Checkpoint::new(origin.clone(), head)
         .sign(key)
         .expect("its own key");
@@ -252,14 +253,14 @@ fn cosign(origin: &Origin, head: TreeHead, key: &SigningKey) -> Vec<u8> {
         encoder.array(2)?.u8(1)?.array(6)?;
         encoder.bytes(origin.epoch().as_bytes())?.u64(head.size)?;
         encoder.bytes(head.root.as_bytes())?.bytes(signature)?;
-        encoder.u64(head.size)?.array(0)?.ok()
+        encoder.u64(from)?.array(0)?.ok()
     })();
     encoded.expect("writing to a vector does not fail");
     bytes
 }
 
 /// Asks a node as the holder of a key that it has met.
-async fn ask(key: &SigningKey, network: NetworkId, node: &PeerAddr, question: Vec<u8>) -> Vec<u8> {
+pub(super) async fn ask(key: &SigningKey, network: NetworkId, node: &PeerAddr, question: Vec<u8>) -> Vec<u8> {
     let config = Config {
         key: key.clone(),
         listen: Vec::new(),
@@ -314,17 +315,17 @@ async fn ask(key: &SigningKey, network: NetworkId, node: &PeerAddr, question: Ve
     }
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
 }
 
-fn digits(text: &str) -> [u8; 32] {
+pub(super) fn digits(text: &str) -> [u8; 32] {
     let mut bytes = [0; 32];
     hex::decode_to_slice(text, &mut bytes).expect("64 digits");
     bytes
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub(super) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     entries
         .map(|entry| {

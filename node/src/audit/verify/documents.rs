@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, VecDeque};
 use anjuan_sync::UpdateId;
 use anjuan_sync::update::{MAX_PAYLOAD, payload_hash};
 
+use super::disclosed::Given;
 use super::journal::{Journal, Shown, place};
 use super::times::Times;
 use crate::audit::format::{Record, Tag};
 use crate::audit::questions::Facts;
-use crate::audit::report::{Check, Findings, Signed, Story, moment};
+use crate::audit::report::{Check, Disclosure, Findings, Signed, Story, moment};
 use crate::audit::scope::{Disclosed, DocumentName, Header, Holding, SealedState};
 use crate::authority::encoding;
 use crate::evidence::bracket::Bracket;
 use crate::kind::{ParticularsRef, Verdict};
 use crate::ledger::{DocumentKey, Held, Replayed, Standing, replay};
-use crate::particulars::Commitment;
 use crate::text;
 use crate::text::Text;
 
@@ -34,19 +34,22 @@ pub(super) struct Told {
     pub(super) stories: Vec<Story>,
     pub(super) more: u64,
     pub(super) replayed: u64,
+    /// Disclosed particulars in the bundle.
     pub(super) disclosed: u64,
+    pub(super) disclosures: Vec<Disclosure>,
+    pub(super) more_disclosures: u64,
     pub(super) facts: Facts,
 }
 
 /// A document of which payloads are being read.
 #[derive(Debug)]
-struct Open {
-    name: DocumentName,
+pub(super) struct Open {
+    pub(super) name: DocumentName,
     updates: Vec<u32>,
     payloads: Vec<Box<[u8]>>,
     bytes: usize,
     sealed: Vec<SealedState>,
-    disclosed: Vec<Commitment>,
+    pub(super) disclosed: Vec<Given>,
     fits: bool,
 }
 
@@ -56,13 +59,16 @@ pub(super) struct Documents {
     header: Header,
     brackets: Vec<Bracket>,
     expected: VecDeque<(DocumentName, Vec<u32>)>,
-    open: Option<Open>,
+    pub(super) open: Option<Open>,
     troubled: usize,
-    told: Told,
+    /// Are particulars that are disclosed put into the report?
+    pub(super) shows_particulars: bool,
+    pub(super) shown_bytes: usize,
+    pub(super) told: Told,
 }
 
 impl Documents {
-    pub(super) fn new(header: &Header, journal: &Journal, times: &Times) -> Self {
+    pub(super) fn new(header: &Header, journal: &Journal, times: &Times, shows_particulars: bool) -> Self {
         let expected = journal
             .documents()
             .map(|(name, updates)| (name.clone(), updates.to_vec()))
@@ -73,11 +79,15 @@ impl Documents {
             expected,
             open: None,
             troubled: 0,
+            shows_particulars,
+            shown_bytes: 0,
             told: Told {
                 stories: Vec::new(),
                 more: 0,
                 replayed: 0,
                 disclosed: 0,
+                disclosures: Vec::new(),
+                more_disclosures: 0,
                 facts: Facts::default(),
             },
         }
@@ -175,25 +185,6 @@ impl Documents {
         Ok(())
     }
 
-    fn disclosed(&mut self, one: &Disclosed, findings: &mut Findings) -> Result<(), &'static str> {
-        let open = self.open.as_mut().ok_or("a disclosure without a document")?;
-        self.told.disclosed += 1;
-        findings.look(Check::Commitments);
-        if Commitment::of(&one.salt, &one.content) != one.commitment {
-            let (id, commitment) = (open.name.id, one.commitment);
-            findings.forged(
-                Check::Commitments,
-                format!("document {id}, {commitment}"),
-                Text::new(
-                    "披露的材料不是案卷当时承诺的材料",
-                    "what is disclosed is not what the document committed to",
-                ),
-            );
-        }
-        open.disclosed.push(one.commitment);
-        Ok(())
-    }
-
     /// After the last record.
     pub(super) fn finish(&mut self, journal: &Journal, findings: &mut Findings) {
         self.close(journal, findings);
@@ -231,7 +222,7 @@ impl Documents {
     }
 
     fn close(&mut self, journal: &Journal, findings: &mut Findings) {
-        let Some(open) = self.open.take() else { return };
+        let Some(mut open) = self.open.take() else { return };
         let (there, said) = (open.payloads.len(), open.updates.len());
         let place = format!("document {}", open.name.id);
         if there < said {
@@ -261,7 +252,7 @@ impl Documents {
         }
         findings.look(Check::Documents);
         match self.replay(&open, journal) {
-            Ok(replayed) => self.judge(&open, &replayed, journal, findings),
+            Ok(replayed) => self.judge(&mut open, &replayed, journal, findings),
             Err(error) => findings.unproven(
                 Check::Documents,
                 place,
@@ -301,7 +292,7 @@ impl Documents {
     }
 
     /// Which updates are applied, which count, and what is said of sealed particulars.
-    fn judge(&mut self, open: &Open, replayed: &Replayed, journal: &Journal, findings: &mut Findings) {
+    fn judge(&mut self, open: &mut Open, replayed: &Replayed, journal: &Journal, findings: &mut Findings) {
         let id = open.name.id;
         let mut stands: BTreeMap<u32, (bool, Text)> = BTreeMap::new();
         let mut troubled = false;
@@ -414,6 +405,7 @@ impl Documents {
             .as_ref()
             .map_or(&[][..], |projection| &projection.particulars);
         troubled |= self.judge_sealed(open, particulars, findings);
+        troubled |= self.judge_disclosed(open, replayed, particulars, findings);
         self.told.replayed += 1;
         if let Some(projection) = &replayed.projection {
             let brackets = &self.brackets;
@@ -456,21 +448,6 @@ impl Documents {
     /// What is said of sealed particulars, against what events order. True if something is the matter.
     fn judge_sealed(&self, open: &Open, particulars: &[ParticularsRef], findings: &mut Findings) -> bool {
         let id = open.name.id;
-        for commitment in &open.disclosed {
-            let is_named = particulars
-                .iter()
-                .any(|one| one.commitment == commitment.to_string());
-            if !is_named {
-                findings.forged(
-                    Check::Commitments,
-                    format!("document {id}, {commitment}"),
-                    Text::new(
-                        "披露的材料案卷并未提及",
-                        "the document does not commit to what is disclosed",
-                    ),
-                );
-            }
-        }
         let said: Vec<String> = open
             .sealed
             .iter()

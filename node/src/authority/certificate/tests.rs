@@ -111,6 +111,16 @@ fn inconsistent_fields_are_refused() {
         raw.seal_key = Some([0; 32]);
     };
     assert_eq!(refused(&small), CertificateError::SealKey(KeyError::SmallOrder));
+    let node_with = |roles: &[Role]| {
+        let roles: BTreeSet<_> = roles.iter().map(|role| role.number()).collect();
+        move |raw: &mut RawCertificate| {
+            (raw.kind, raw.roles) = (CertificateKind::Node, roles.clone());
+            raw.seal_key = Some(seal_public("node"));
+        }
+    };
+    for roles in [&[Role::Mediator][..], &[Role::Auditor, Role::Chair]] {
+        assert_eq!(refused(&node_with(roles)), CertificateError::Roles);
+    }
     let roleless = |raw: &mut RawCertificate| raw.roles.clear();
     assert_eq!(refused(&roleless), CertificateError::Roles);
     assert_eq!(

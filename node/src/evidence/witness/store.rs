@@ -14,6 +14,7 @@ use anjuan_sync::hash::sha256;
 
 use super::{Conflict, Evidence, MAX_LOGS, MAX_LOGS_OF_NODE};
 use crate::evidence::checkpoint::{SignedCheckpoint, VerifiedCheckpoint};
+use crate::evidence::cosignature::{self, Seconds};
 use crate::evidence::merkle::TreeHead;
 use crate::evidence::name::{NodeName, Origin};
 use crate::evidence::note::{MAX_NOTE, NoteError, SignatureLine};
@@ -70,6 +71,12 @@ impl Kept {
     /// The checkpoint, with the node's signature and the witness's.
     pub fn checkpoint(&self) -> &SignedCheckpoint {
         &self.0
+    }
+
+    /// When it was cosigned last, by this witness's clock.
+    pub fn time(&self) -> Option<Seconds> {
+        let lines = self.0.note().signatures().iter();
+        lines.filter_map(cosignature::time_of).max()
     }
 
     /// Its size and root. This witness verified the note before it kept it.

@@ -2,12 +2,13 @@
 
 use rand::CryptoRng;
 use x25519_dalek::StaticSecret;
+use zeroize::Zeroizing;
 
 use super::{Erasure, Keystore, KeystoreError};
 use crate::particulars::content::Particulars;
 use crate::particulars::item::{Purpose, Recipient, SealedItem, VerifiedItem};
 use crate::particulars::name::{ItemId, Subject};
-use crate::particulars::seal::{DataKey, Maker, SealError, UnsealError, seal_key, unseal, wrap};
+use crate::particulars::seal::{Maker, Opened, SALT_LENGTH, SealError, UnsealError, seal_key, unseal, wrap};
 
 /// Pairs of wrap and body tried for one subject. There is one honest body; the rest is somebody's mischief,
 /// and signed by him.
@@ -36,6 +37,21 @@ pub enum OpenError {
     Keystore(#[from] KeystoreError),
 }
 
+/// What a commitment was made of: whoever has it can compute the commitment.
+pub struct Preimage {
+    /// The random salt.
+    pub salt: Zeroizing<[u8; SALT_LENGTH]>,
+    /// The canonical bytes of the particulars.
+    pub content: Zeroizing<Vec<u8>>,
+}
+
+/// Shows nothing of it.
+impl std::fmt::Debug for Preimage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Preimage(..)")
+    }
+}
+
 impl Keystore {
     /// Opens particulars with this node's seal secret.
     pub fn open_particulars(
@@ -43,7 +59,16 @@ impl Keystore {
         subject: &Subject,
         secret: &StaticSecret,
     ) -> Result<Particulars, OpenError> {
-        self.unseal(subject, secret).map(|(particulars, _)| particulars)
+        self.unseal(subject, secret).map(|opened| opened.particulars)
+    }
+
+    /// Opens particulars to disclose them.
+    pub fn preimage(&self, subject: &Subject, secret: &StaticSecret) -> Result<Preimage, OpenError> {
+        let opened = self.unseal(subject, secret)?;
+        Ok(Preimage {
+            content: opened.particulars.encode(),
+            salt: opened.salt,
+        })
     }
 
     /// Wraps the data key for further nodes: on transfer, escalation, disclosure, or when a node joins.
@@ -57,7 +82,7 @@ impl Keystore {
         maker: Maker<'_>,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<VerifiedItem>, OpenError> {
-        let (_, key) = self.unseal(subject, secret)?;
+        let key = self.unseal(subject, secret)?.key;
         let wraps = recipients
             .iter()
             .map(|(recipient, purpose)| wrap(&key, subject, *recipient, *purpose, maker, rng))
@@ -66,7 +91,7 @@ impl Keystore {
         Ok(wraps)
     }
 
-    fn unseal(&self, subject: &Subject, secret: &StaticSecret) -> Result<(Particulars, DataKey), OpenError> {
+    fn unseal(&self, subject: &Subject, secret: &StaticSecret) -> Result<Opened, OpenError> {
         let own = seal_key(secret);
         let (bodies, wraps) = {
             let index = self.read_index();

@@ -10,7 +10,7 @@ fn handling(number: u8) -> (Recipient, Purpose) {
 }
 
 fn opens(sealed: &Sealed, wrap: usize, secret: &StaticSecret) -> Result<Particulars, UnsealError> {
-    unseal(sealed.body.get(), sealed.wraps[wrap].get(), secret).map(|(particulars, _)| particulars)
+    unseal(sealed.body.get(), sealed.wraps[wrap].get(), secret).map(|opened| opened.particulars)
 }
 
 #[test]

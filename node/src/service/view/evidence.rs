@@ -91,4 +91,10 @@ pub struct AuditExported {
     pub documents: u64,
     /// Checkpoints.
     pub checkpoints: u64,
+    /// Particulars disclosed in it.
+    #[serde(default)]
+    pub disclosed: u64,
+    /// Particulars of the same documents that were asked for and can't be opened here, or not by this operator.
+    #[serde(default)]
+    pub undisclosed: u64,
 }
