@@ -12,7 +12,18 @@ pub(super) fn ended(ended: &Ended) -> Text {
         Ended::Session(reason) => session(reason),
         Ended::Link(error) => link(error),
     };
-    Text::new(zh, ended.to_string())
+    match ended {
+        // How a witness of another line is let in is not to be guessed.
+        Ended::Session(CloseReason::Refused(Refusal::NotInLine(_))) => Text::new(
+            format!(
+                "{zh};如要其为本节点见证或由本节点为其见证,双方须在 config.toml 中写明 witnesses 与 witness_for"
+            ),
+            format!(
+                "{ended}; to witness one another, the one names the address in `witnesses`, the other the unit in `witness_for`, in config.toml"
+            ),
+        ),
+        _ => Text::new(zh, ended.to_string()),
+    }
 }
 
 fn session(reason: &CloseReason) -> String {
