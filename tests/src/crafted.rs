@@ -63,7 +63,7 @@ pub fn craft(rng: &mut StdRng, scene: &Scene<'_>) -> Crafted {
 
 /// Honest bytes in the wrong place.
 fn whole(rng: &mut StdRng, scene: &Scene<'_>) -> Option<Crafted> {
-    let (way, answer, payload) = match rng.random_range(0..5) {
+    let (way, answer, payload) = match rng.random_range(0..4) {
         0 => (
             "change of another document",
             Answer::Refused("foreign-object"),
@@ -75,15 +75,10 @@ fn whole(rng: &mut StdRng, scene: &Scene<'_>) -> Option<Crafted> {
             Answer::Refused("not-a-change"),
             scene.document.clone().merge().expect("an honest document").save(),
         ),
-        3 => (
+        _ => (
             "noise",
             Answer::RefusedSomehow,
             (0..rng.random_range(0..400)).map(|_| rng.random()).collect(),
-        ),
-        _ => (
-            "saved cache",
-            Answer::Refused("not-automerge"),
-            scene.document.save(),
         ),
     };
     Some(Crafted { way, answer, payload })
