@@ -1,7 +1,7 @@
-//! What follows from the causal graph is what Automerge comes to, and what was saved says the same.
+//! What follows from the causal graph is what Automerge comes to, and the changes read again say the same.
 
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
 use super::*;
