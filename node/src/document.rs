@@ -202,6 +202,11 @@ impl Document {
             .unwrap_or_default()
     }
 
+    /// The changes of [`Self::entries`], as signed.
+    pub fn changes(&self) -> &[Arc<[u8]>] {
+        &self.changes
+    }
+
     /// Its applied changes, in the order in which they were applied here.
     pub fn entries(&self) -> &[Arc<Extracted>] {
         &self.entries

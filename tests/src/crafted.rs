@@ -63,7 +63,7 @@ pub fn craft(rng: &mut StdRng, scene: &Scene<'_>) -> Crafted {
 
 /// Honest bytes in the wrong place.
 fn whole(rng: &mut StdRng, scene: &Scene<'_>) -> Option<Crafted> {
-    let (way, answer, payload) = match rng.random_range(0..4) {
+    let (way, answer, payload) = match rng.random_range(0..5) {
         0 => (
             "change of another document",
             Answer::Refused("foreign-object"),
@@ -75,10 +75,15 @@ fn whole(rng: &mut StdRng, scene: &Scene<'_>) -> Option<Crafted> {
             Answer::Refused("not-a-change"),
             scene.document.clone().merge().expect("an honest document").save(),
         ),
-        _ => (
+        3 => (
             "noise",
             Answer::RefusedSomehow,
             (0..rng.random_range(0..400)).map(|_| rng.random()).collect(),
+        ),
+        _ => (
+            "all changes in one",
+            Answer::RefusedSomehow,
+            scene.document.changes().concat(),
         ),
     };
     Some(Crafted { way, answer, payload })
