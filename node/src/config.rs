@@ -59,7 +59,7 @@ fn default_listen() -> Vec<String> {
 }
 
 fn default_cache() -> u32 {
-    64
+    32
 }
 
 impl Config {

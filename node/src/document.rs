@@ -4,8 +4,8 @@
 //! these three; every change adds exactly one event, whole and for good, and may set fields of the record.
 //! What an event means, and whether it counts, is decided in the fold of its kind.
 //!
-//! The signed payloads are the truth; what [`Document::save`] writes is a cache, and Automerge's document is
-//! made when it is asked for ([`Document::merge`]).
+//! The signed payloads are the truth, and all that is kept of a document ([`Document::reread`]); Automerge's
+//! document is made when it is asked for ([`Document::merge`]).
 
 mod causal;
 mod column;
@@ -17,7 +17,7 @@ mod ids;
 mod merge;
 pub mod order;
 mod refusal;
-mod saved;
+mod reread;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -39,8 +39,7 @@ pub use self::merge::MergeError;
 use self::merge::Merged;
 use self::order::OrderKey;
 pub use self::refusal::Refusal;
-use self::saved::Chunks;
-pub use self::saved::LoadError;
+pub use self::reread::RereadError;
 pub use self::wire::{MAX_DEPS, MAX_OPS, MAX_PREDECESSORS, change_hash, is_written_by};
 use crate::kind::Content;
 
@@ -50,7 +49,7 @@ pub struct Document {
     causal: Causal,
     entries: Vec<Arc<Extracted>>,
     /// The changes of `entries`, as signed.
-    chunks: Chunks,
+    changes: Vec<Arc<[u8]>>,
     merged: Option<Merged>,
 }
 
@@ -126,20 +125,23 @@ impl Document {
             replaced: &[],
         };
         let payload = write::sealed(&compose(&position, content));
-        let (document, extracted) = Self::begin(guard::judge_first(&payload, actor)?, &payload);
+        let (document, extracted) = Self::begin(guard::judge_first(&payload, actor)?, (*payload).into());
         Ok((document, payload, extracted))
     }
 
     /// The document that `payload` creates.
     pub fn open(payload: &[u8], expected: &Expected<'_>) -> Result<(Self, Arc<Extracted>), Refusal> {
-        Ok(Self::begin(guard::judge_creation(payload, expected)?, payload))
+        Ok(Self::begin(
+            guard::judge_creation(payload, expected)?,
+            payload.into(),
+        ))
     }
 
-    fn begin(judged: Judged, payload: &[u8]) -> (Self, Arc<Extracted>) {
+    fn begin(judged: Judged, payload: Arc<[u8]>) -> (Self, Arc<Extracted>) {
         let mut document = Self {
             causal: Causal::default(),
             entries: Vec::new(),
-            chunks: Chunks::default(),
+            changes: Vec::new(),
             merged: None,
         };
         let extracted = document.enter(judged, payload);
@@ -180,13 +182,13 @@ impl Document {
         let actor = actor(expected.author, expected.epoch);
         match guard::judge(&self.causal, payload, &actor, expected.own_last)? {
             Judgement::Waits(missing) => Ok(Admission::Waiting { missing }),
-            Judgement::Fits(judged) => Ok(Admission::Applied(self.enter(*judged, payload))),
+            Judgement::Fits(judged) => Ok(Admission::Applied(self.enter(*judged, payload.into()))),
         }
     }
 
-    fn enter(&mut self, judged: Judged, payload: &[u8]) -> Arc<Extracted> {
+    fn enter(&mut self, judged: Judged, payload: Arc<[u8]>) -> Arc<Extracted> {
         self.causal.insert(&judged.extracted, &judged.replaced);
-        self.chunks.push(payload);
+        self.changes.push(payload);
         let extracted = Arc::new(judged.extracted);
         self.entries.push(Arc::clone(&extracted));
         extracted
@@ -198,6 +200,11 @@ impl Document {
             .first()
             .and_then(|first| first.kind.as_deref())
             .unwrap_or_default()
+    }
+
+    /// The changes of [`Self::entries`], as signed.
+    pub fn changes(&self) -> &[Arc<[u8]>] {
+        &self.changes
     }
 
     /// Its applied changes, in the order in which they were applied here.

@@ -40,6 +40,7 @@ pub use call::{Call, Handle, HandleAll, Progress};
 pub(crate) use checkpoints::Answered;
 pub use error::{ErrorKind, ServiceError};
 
+pub(crate) use self::delivered::Delivered;
 use self::marks::Marks;
 use self::signing::Sessions;
 use self::sync::Tally;

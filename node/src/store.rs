@@ -1,4 +1,4 @@
-//! The case store: saved documents, log heads, indexes and summaries, in sled. A cache of what the
+//! The case store: what became of each document's updates, log heads and indexes, in sled. A cache of what the
 //! journal says, and rebuilt from it whenever there is doubt.
 //!
 //! sled 0.34.7 can lose acknowledged writes at a power loss, lose records of a truncated file without a

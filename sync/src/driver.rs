@@ -5,9 +5,10 @@
 //! shared and nothing is locked while it waits.
 
 use std::collections::VecDeque;
-use std::future::{Future, pending, ready};
+use std::future::{Future, pending, poll_fn, ready};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use rand::Rng;
@@ -33,8 +34,10 @@ pub trait Store: Send + Sync + 'static {
     /// When that can't be had, with `read` not called; the session ends then.
     fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError>;
 
-    /// Judges and stores records, in order; returns once what was taken is durable. Not dropped half-way,
-    /// unless the task itself is.
+    /// Judges and stores records, in order; returns once what was taken is durable. Called again before that:
+    /// what was handed in first is stored first, so that signatures can be checked, and the disk waited for,
+    /// while other records are stored. Polled for the first time in the order of the calls. Not dropped
+    /// half-way, unless the task itself is.
     fn deliver(&self, records: Vec<Record>) -> impl Future<Output = Result<Summary, String>> + Send;
 
     /// Changes whenever the store has durably changed, whoever changed it.
@@ -82,8 +85,7 @@ type Asking = Pin<Box<dyn Future<Output = Option<Input>> + Send>>;
 /// Drives `session` over `link` until either ends, or `stop` becomes true or is dropped; `watch` is told
 /// what happens. The link is accepted when the session lets the peer in.
 ///
-/// Records whose storing has begun are stored before this returns; the session lets 3 deliveries be open,
-/// so at most 2 more are dropped, and are asked for again by the next session.
+/// Records that were handed to the store are stored before this returns; the session bounds how many.
 pub async fn run_link<S: Store>(
     link: Link,
     session: Session,
@@ -98,14 +100,13 @@ pub async fn run_link<S: Store>(
         reader,
         writer,
         store,
-        waiting: VecDeque::new(),
-        delivery: None,
+        deliveries: VecDeque::new(),
         asking: None,
         answering: None,
         is_asked: false,
     };
     let ended = pump.run(rng, &mut stop, &mut watch).await;
-    if let Some(delivery) = pump.delivery.take() {
+    for delivery in pump.deliveries.drain(..) {
         let _ = delivery.await;
     }
     let Pump { reader, writer, .. } = pump;
@@ -135,9 +136,8 @@ struct Pump<S> {
     reader: LinkReader,
     writer: LinkWriter,
     store: Arc<S>,
-    /// Deliveries that wait for the one before.
-    waiting: VecDeque<(Token, Vec<Record>)>,
-    delivery: Option<Delivery>,
+    /// With the store, the oldest first.
+    deliveries: VecDeque<Delivery>,
     /// A question of ours that is not ready, or the taking in of its answer.
     asking: Option<Asking>,
     /// An answer of ours that is not ready.
@@ -176,10 +176,7 @@ impl<S: Store> Pump<S> {
                     Ok(()) => None,
                     Err(error) => return error.into(),
                 },
-                (token, result) = running(&mut self.delivery) => {
-                    self.delivery = None;
-                    Some(Input::Delivered { token, result })
-                }
+                (token, result) = any(&mut self.deliveries) => Some(Input::Delivered { token, result }),
                 asked = running(&mut self.asking) => {
                     self.asking = None;
                     self.is_asked = asked.is_some();
@@ -213,7 +210,11 @@ impl<S: Store> Pump<S> {
         while self.writer.unsent() < UNSENT {
             match self.session.poll_output() {
                 Output::Send(frame) => self.writer.push(&frame)?,
-                Output::Deliver { token, records } => self.waiting.push_back((token, records)),
+                Output::Deliver { token, records } => {
+                    let store = Arc::clone(&self.store);
+                    self.deliveries
+                        .push_back(Box::pin(async move { (token, store.deliver(records).await) }));
+                }
                 Output::Asked { topic, body } => {
                     let store = Arc::clone(&self.store);
                     self.answering = Some(Box::pin(async move {
@@ -249,12 +250,6 @@ impl<S: Store> Pump<S> {
                 Some(Input::Ask { topic, body })
             }));
         }
-        if self.delivery.is_none()
-            && let Some((token, records)) = self.waiting.pop_front()
-        {
-            let store = Arc::clone(&self.store);
-            self.delivery = Some(Box::pin(async move { (token, store.deliver(records).await) }));
-        }
         Ok(deadline)
     }
 }
@@ -264,6 +259,26 @@ async fn running<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
         Some(future) => future.await,
         None => pending().await,
     }
+}
+
+/// Runs all of them; gives what the first comes to that is done.
+async fn any(deliveries: &mut VecDeque<Delivery>) -> (Token, Result<Summary, String>) {
+    poll_fn(|context| {
+        let done = deliveries.iter_mut().enumerate().find_map(|(at, delivery)| {
+            match delivery.as_mut().poll(context) {
+                Poll::Ready(done) => Some((at, done)),
+                Poll::Pending => None,
+            }
+        });
+        match done {
+            Some((at, done)) => {
+                drop(deliveries.remove(at));
+                Poll::Ready(done)
+            }
+            None => Poll::Pending,
+        }
+    })
+    .await
 }
 
 async fn tick(after: Option<Duration>) {

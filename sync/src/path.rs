@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Levels in the longest path.
 pub const MAX_LEVELS: usize = 8;
@@ -12,7 +13,7 @@ pub const MAX_LABEL: usize = 8;
 ///
 /// Labels are 1 to [`MAX_LABEL`] bytes of `0-9`, `a-z` and `-`; a path has 1 to [`MAX_LEVELS`] of them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Path(Box<str>);
+pub struct Path(Arc<str>);
 
 /// A text that is not a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -81,9 +81,9 @@ fn whole(rng: &mut StdRng, scene: &Scene<'_>) -> Option<Crafted> {
             (0..rng.random_range(0..400)).map(|_| rng.random()).collect(),
         ),
         _ => (
-            "saved cache",
-            Answer::Refused("not-automerge"),
-            scene.document.save(),
+            "all changes in one",
+            Answer::RefusedSomehow,
+            scene.document.changes().concat(),
         ),
     };
     Some(Crafted { way, answer, payload })

@@ -3,6 +3,7 @@
 //! `ANJUAN_SEED` repeats a run, `ANJUAN_ROUNDS` sets its length.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anjuan_node::document::{Admission, Document, Refusal, change_hash, document_id};
@@ -66,7 +67,7 @@ impl Tally {
 
 /// Automerge takes all that is in the document, and it can be saved and loaded again, by it and by us.
 fn whole(document: &mut Document) {
-    let mut loaded = Document::load(&document.save()).expect("a document just saved");
+    let mut loaded = Document::reread(document.changes().iter().cloned()).expect("applied");
     assert_eq!(loaded, *document);
     assert_eq!(loaded.entries(), document.entries());
     assert_eq!(loaded.record(), document.record());
@@ -82,19 +83,19 @@ fn whole(document: &mut Document) {
 /// A document under attack, as saved when it last changed.
 struct Target {
     case: Case,
-    saved: Vec<u8>,
+    saved: Vec<Arc<[u8]>>,
 }
 
 impl Target {
     fn new(rng: &mut StdRng) -> Self {
         let (authors, changes) = (rng.random_range(1..5), rng.random_range(2..10));
         let case = Case::random(rng, authors, changes);
-        let saved = case.document.save();
+        let saved = case.document.changes().to_vec();
         Self { case, saved }
     }
 
     fn settle(&mut self) {
-        self.saved = self.case.document.save();
+        self.saved = self.case.document.changes().to_vec();
         whole(&mut self.case.document);
     }
 
@@ -135,7 +136,7 @@ impl Target {
             assert_eq!(document, self.case.document, "{}", crafted.way);
             // Byte for byte what `settle` has loaded again.
             assert!(
-                document.save() == self.saved,
+                document.changes() == self.saved,
                 "{}: the document changed",
                 crafted.way
             );

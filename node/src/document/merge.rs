@@ -45,11 +45,12 @@ impl Document {
             automerge: Automerge::new(),
             given: 0,
         });
-        let given = self.chunks.count();
+        let given = self.changes.len();
         let automerge = if merged.given == given {
             merged.automerge
         } else {
-            let applied = apply(merged.automerge, self.chunks.iter().skip(merged.given));
+            let fresh = self.changes.iter().skip(merged.given);
+            let applied = apply(merged.automerge, fresh.map(|change| &change[..]));
             let automerge = match applied {
                 Ok(automerge) if self.causal.heads().eq(automerge.get_heads()) => automerge,
                 _ => self.merge_one_by_one()?,
@@ -65,12 +66,12 @@ impl Document {
     /// So that the blame falls on the right one.
     pub(super) fn merge_one_by_one(&self) -> Result<Automerge, MergeError> {
         let mut automerge = Automerge::new();
-        for (chunk, entry) in self.chunks.iter().zip(&self.entries) {
+        for (chunk, entry) in self.changes.iter().zip(&self.entries) {
             let refused = |reason| MergeError::Refused {
                 change: entry.hash,
                 reason,
             };
-            automerge = apply(automerge, std::iter::once(chunk)).map_err(refused)?;
+            automerge = apply(automerge, std::iter::once(&chunk[..])).map_err(refused)?;
             if !automerge.get_heads().contains(&entry.hash) {
                 return Err(refused("it was not applied".into()));
             }

@@ -227,7 +227,7 @@ fn content_survives_the_way_through_a_change() {
             .collect()
     );
     assert_eq!(replica.kind(), "case");
-    let loaded = Document::load(&replica.save()).expect("a document just saved");
+    let loaded = Document::reread(replica.changes.clone()).expect("changes that were applied");
     assert_eq!(loaded, replica);
     assert_eq!(loaded.entries(), replica.entries());
     assert_eq!(loaded.record(), replica.record());
@@ -360,16 +360,26 @@ fn content_out_of_bounds_is_not_written() {
 }
 
 #[test]
-fn a_damaged_or_foreign_cache_is_an_error() {
-    let saved = Case::new().document.save();
-    assert!(Document::load(&saved).is_ok());
-    for place in 0..saved.len() {
-        let mut damaged = saved.clone();
-        damaged[place] ^= 0x10;
-        assert!(Document::load(&damaged).is_err(), "byte {place}");
-        assert!(Document::load(&saved[..place]).is_err(), "cut at {place}");
+fn changes_that_are_damaged_or_lack_one_are_no_document() {
+    let case = Case::new();
+    let author = Author::new("chair");
+    let (first, ..) = case.write(&case.document, &author, &noted("1"));
+    let (second, ..) = case.write(&first, &author, &noted("2"));
+    let changes = second.changes.clone();
+    assert_eq!(Document::reread(changes.clone()), Ok(second));
+    for left_out in 0..2 {
+        let mut changes = changes.clone();
+        changes.remove(left_out);
+        assert_eq!(Document::reread(changes), Err(RereadError::NotWhole));
     }
-    let mut newer = saved;
-    newer[4] = 3;
-    assert_eq!(Document::load(&newer).map(|_| ()), Err(LoadError::Version(3)));
+    assert_eq!(Document::reread([]), Err(RereadError::NotWhole));
+    for place in 0..changes[0].len() {
+        let mut damaged = changes[0].to_vec();
+        damaged[place] ^= 0x10;
+        assert!(Document::reread([damaged.into()]).is_err(), "byte {place}");
+        assert!(
+            Document::reread([changes[0][..place].into()]).is_err(),
+            "cut at {place}"
+        );
+    }
 }

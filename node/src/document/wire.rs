@@ -94,13 +94,12 @@ pub(super) fn author(payload: &[u8]) -> Option<&[u8]> {
     bytes.prefixed().ok()
 }
 
-/// Cuts the first chunk off a row of them, going by the length it states.
-pub(super) fn split_chunk(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut rest = Bytes(bytes);
-    rest.take(9).ok()?;
-    let length = rest.unsigned().ok()?;
-    rest.take(length).ok()?;
-    bytes.split_at_checked(bytes.len() - rest.0.len())
+/// Does a change build on nothing? Of bytes that are no change nothing can be said.
+pub(super) fn is_creation(payload: &[u8]) -> bool {
+    payload.get(9..).is_some_and(|rest| {
+        let mut bytes = Bytes(rest);
+        bytes.unsigned().is_ok() && bytes.unsigned().is_ok_and(|dependencies| dependencies == 0)
+    })
 }
 
 /// Reads `payload`, and gives its hash. Its cost is bounded by its length and [`MAX_OPS`].

@@ -11,7 +11,7 @@ use anjuan_sync::{Head, LogId, LogState, SignatureVerified, SignedHeader, Signed
 use super::document_state::{DocumentState, Payloads};
 use super::fork::{fork_bytes, read_fork};
 use super::incoming::{Checked, One, Outcome, Taken};
-use super::index::{DocumentKey, LogEntry, Table, encode, log_entry_key, log_key, space_key};
+use super::index::{DocumentKey, LogEntry, Table, encode, log_key, run_key, space_key};
 use super::query::is_past_fork;
 use super::sealed::sync_id;
 use super::{Durable, FrameKind, Ledger, LedgerError};
@@ -247,14 +247,15 @@ impl<'l> Intake<'l> {
         self.set_log(&log, state);
         self.ledger.order.push(header.space(), position);
         self.ledger.counts.updates += 1;
-        let entry = encode(&LogEntry {
+        let entry = LogEntry {
             id: update.id(),
             position,
             document: header.document(),
-        });
+        };
+        let (run, before) = run_key(&log, header.seq());
         let cases = &mut self.ledger.cases;
         cases.put(Table::Head, log_key(&log), encode(&state));
-        cases.put(Table::Log, log_entry_key(&log, header.seq()), entry);
+        cases.extend(Table::Run, run, before, &entry.to_bytes())?;
 
         self.recent.insert(position, update.clone());
         self.touch(&document)?;

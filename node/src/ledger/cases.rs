@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use super::LedgerError;
-use super::index::Table;
+use super::index::{RETIRED, Table};
 use crate::store::{Batch, CaseStore, Reflects, StoreError};
 
-/// Bytes kept in memory before they are written: some 5,000 updates.
-const FULL: usize = 4 << 20;
+/// Bytes kept in memory before they are written: some 8,000 updates.
+const FULL: usize = 2 << 20;
 /// Memory that a record takes beside its bytes, about.
 const OVERHEAD: usize = 96;
 /// Records deleted in one batch of sled, which holds a copy of each.
@@ -37,8 +37,28 @@ impl Pending {
     }
 
     fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        self.bytes += key.len() + value.len() + OVERHEAD;
-        self.tables.entry(table).or_default().insert(key, value);
+        let length = key.len() + OVERHEAD;
+        self.bytes += value.len();
+        match self.tables.entry(table).or_default().insert(key, value) {
+            Some(old) => self.bytes -= old.len(),
+            None => self.bytes += length,
+        }
+    }
+
+    /// Adds to a value that is here, if it is as long as stated. False where there is none.
+    fn extend(&mut self, table: Table, key: &[u8], at: usize, more: &[u8]) -> bool {
+        let value = self
+            .tables
+            .get_mut(&table)
+            .and_then(|records| records.get_mut(key));
+        match value.filter(|value| value.len() == at) {
+            Some(value) => {
+                value.extend_from_slice(more);
+                self.bytes += more.len();
+                true
+            }
+            None => false,
+        }
     }
 
     fn scan(&self, table: Table, prefix: &[u8]) -> impl Iterator<Item = (&Vec<u8>, &Vec<u8>)> {
@@ -149,6 +169,39 @@ impl Cases {
         self.pending.put(table, key, value);
     }
 
+    /// Adds to a value, which is `at` bytes long.
+    ///
+    /// # Errors
+    /// When it is not as long as that.
+    pub(super) fn extend(
+        &mut self,
+        table: Table,
+        key: Vec<u8>,
+        at: usize,
+        more: &[u8],
+    ) -> Result<(), LedgerError> {
+        if self.pending.extend(table, &key, at, more) {
+            return Ok(());
+        }
+        let mut value = match at {
+            0 => Vec::new(),
+            _ => self.get(table, &key)?.unwrap_or_default(),
+        };
+        if value.len() != at {
+            let what = format!("{} bytes in a record of {table:?} instead of {at}", value.len());
+            return Err(LedgerError::Index(what));
+        }
+        value.extend_from_slice(more);
+        self.pending.put(table, key, value);
+        Ok(())
+    }
+
+    /// Is the store of a former format?
+    pub(super) fn is_outdated(&self) -> bool {
+        let store = self.store.as_ref();
+        store.is_some_and(|store| RETIRED.iter().any(|table| store.count(*table) > 0))
+    }
+
     /// Every record whose key begins with `prefix`, as it will be, in the order of keys.
     pub(super) fn scan(&self, table: Table, prefix: &[u8]) -> Result<Vec<Stored>, LedgerError> {
         let written = self
@@ -244,15 +297,15 @@ impl Cases {
         let Some(store) = self.store()? else {
             return Ok(());
         };
-        for table in Table::ALL {
-            let records = store.scan_prefix(table.into(), &[]);
+        for table in Table::ALL.map(Into::into).into_iter().chain(RETIRED) {
+            let records = store.scan_prefix(table, &[]);
             let keys: Vec<_> = records
                 .map(|record| record.map(|(key, _)| key))
                 .collect::<Result<_, _>>()?;
             for some in keys.chunks(STEP) {
                 let mut batch = Batch::new();
                 for key in some {
-                    batch.delete(table.into(), key);
+                    batch.delete(table, key);
                 }
                 store.apply(batch)?;
             }

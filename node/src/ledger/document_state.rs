@@ -52,12 +52,26 @@ impl DocumentState {
         }
     }
 
-    /// A document as the case store keeps it; `saved` is its Automerge document. `None` where the two do
-    /// not fit together, and the document has to be rebuilt from the journal.
-    pub(super) fn load(key: DocumentKey, record: DocumentRecord, saved: Option<&[u8]>) -> Option<Self> {
-        let document = match saved {
-            Some(bytes) => Some(Document::load(bytes).ok()?),
-            None => None,
+    /// A document as the case store keeps it, with the changes of its applied updates from the journal.
+    /// `None` where the two do not fit together, and all of it has to be judged anew.
+    pub(super) fn load(
+        key: DocumentKey,
+        record: DocumentRecord,
+        payloads: &dyn Payloads,
+    ) -> Result<Option<Self>, super::LedgerError> {
+        let applied = |held: &&Held| held.standing == Standing::Applied;
+        let changes = record.updates.iter().filter(applied).map(|held| {
+            let update = payloads.update(held.position)?;
+            Ok((update.id() == held.id).then(|| update.payload().into()))
+        });
+        let changes: Option<Vec<Arc<[u8]>>> = changes.collect::<Result<_, super::LedgerError>>()?;
+        let document = match changes {
+            Some(changes) if changes.is_empty() => None,
+            Some(changes) => match Document::reread(changes) {
+                Ok(document) => Some(document),
+                Err(_) => return Ok(None),
+            },
+            None => return Ok(None),
         };
         let entries = document.iter().flat_map(|document| document.entries());
         let extracted: HashMap<_, _> = entries.map(|one| (one.hash, Arc::clone(one))).collect();
@@ -65,22 +79,19 @@ impl DocumentState {
         for (at, held) in record.updates.iter().enumerate().filter(|(_, held)| held.genuine) {
             place.entry(ChangeHash(held.change)).or_insert(at);
         }
-        let applied = record
-            .updates
-            .iter()
-            .filter(|held| held.standing == Standing::Applied);
+        let applied = record.updates.iter().filter(applied);
         let fits = applied
             .clone()
             .all(|held| extracted.contains_key(&ChangeHash(held.change)))
             && applied.count() == extracted.len();
-        fits.then_some(Self {
+        Ok(fits.then_some(Self {
             key,
             record,
             is_written: true,
             document,
             extracted,
             place,
-        })
+        }))
     }
 
     /// The Automerge document, once its creating change is here.

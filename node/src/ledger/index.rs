@@ -1,4 +1,4 @@
-//! What the case store keeps beside the saved documents: keys that sort by space, and small CBOR records.
+//! What the case store keeps: keys that sort by space, and small records.
 //!
 //! A space is a key prefix, so that everything of a unit, or of a unit and all below it, is one range.
 
@@ -16,30 +16,32 @@ pub(crate) enum Table {
     Credential = 1,
     /// Log → [`LogState`].
     Head = 2,
-    /// Log, sequence number → [`LogEntry`].
-    Log = 3,
     /// Journal position of a credential or a fork → key of the space that it belongs to.
     Order = 5,
     /// Document → [`DocumentRecord`].
     Document = 6,
-    /// Document → its Automerge document as saved.
-    Saved = 7,
     /// Log → [`ForkRecord`].
     Fork = 8,
+    /// Log, number of a run → its [`LogEntry`]s, one behind the other.
+    Run = 10,
     /// The empty key → [`super::Counts`].
-    Counts = 9,
+    Counts = 11,
 }
+
+/// Tables of former formats: a place of a log each, saved documents, and the figures beside them. A store
+/// that has any of them is built again from the journal.
+pub(super) const RETIRED: [store::Table; 3] =
+    [store::Table::new(3), store::Table::new(7), store::Table::new(9)];
 
 impl Table {
     /// Every table.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Credential,
         Self::Head,
-        Self::Log,
         Self::Order,
         Self::Document,
-        Self::Saved,
         Self::Fork,
+        Self::Run,
         Self::Counts,
     ];
 }
@@ -133,23 +135,51 @@ pub(crate) fn read_log_key(key: &[u8]) -> Option<LogId> {
     })
 }
 
-/// The key of one place in a log.
-pub(crate) fn log_entry_key(log: &LogId, seq: u64) -> Vec<u8> {
+/// Places of a log in one record: a row of its own for each was three quarters of what the case store is
+/// asked to write, and its key longer than what it said.
+pub(super) const RUN: u64 = 32;
+
+/// The key of the run that holds this place of a log, and how many bytes of it come before the place.
+pub(super) fn run_key(log: &LogId, seq: u64) -> (Vec<u8>, usize) {
+    let before = seq.saturating_sub(1);
     let mut key = log_key(log);
-    key.extend_from_slice(&seq.to_be_bytes());
-    key
+    key.extend_from_slice(&(before / RUN).to_be_bytes());
+    (key, (before % RUN) as usize * LogEntry::LENGTH)
 }
 
 /// An update at its place in a log.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogEntry {
-    #[n(0)]
     pub(crate) id: UpdateId,
-    #[n(1)]
     pub(crate) position: u64,
-    #[n(2)]
     pub(crate) document: DocumentId,
+}
+
+impl LogEntry {
+    const LENGTH: usize = UpdateId::LENGTH + 8 + DocumentId::LENGTH;
+
+    pub(super) fn to_bytes(&self) -> [u8; Self::LENGTH] {
+        let mut bytes = [0; Self::LENGTH];
+        let (id, rest) = bytes.split_at_mut(UpdateId::LENGTH);
+        let (position, document) = rest.split_at_mut(8);
+        id.copy_from_slice(self.id.as_bytes());
+        position.copy_from_slice(&self.position.to_be_bytes());
+        document.copy_from_slice(self.document.as_bytes());
+        bytes
+    }
+
+    /// Reads a run, or what of it stands behind a place.
+    pub(super) fn read_run(run: &[u8]) -> impl Iterator<Item = Self> {
+        run.chunks_exact(Self::LENGTH).filter_map(|bytes| {
+            let (id, rest) = bytes.split_first_chunk()?;
+            let (position, document) = rest.split_first_chunk()?;
+            Some(Self {
+                id: UpdateId::from_bytes(*id),
+                position: u64::from_be_bytes(*position),
+                document: DocumentId::from_bytes(document.try_into().ok()?),
+            })
+        })
+    }
 }
 
 /// Two signed headers for one place of a log.

@@ -137,12 +137,20 @@ impl Ledger {
                 "the last {lost} records of the journal are lost; syncing brings back what other nodes have of them"
             ));
         }
-        let fits = ours && from <= end && (from == 0 || self.read_index(from).is_ok());
-        if !fits {
+        let outdated = self.cases.is_outdated();
+        let fits = ours && !outdated && from <= end && (from == 0 || self.read_index(from).is_ok());
+        if outdated {
+            report.notes.push(Text::new(
+                "案件库是旧格式,已从日志重建",
+                "the case store was of a former format; it was rebuilt from the journal",
+            ));
+        } else if !fits {
             report.notes.push(Text::new(
                 "案件库与日志不一致,已从日志重建",
                 "the case store did not fit the journal; it was rebuilt from it",
             ));
+        }
+        if !fits {
             self.clear()?;
             from = 0;
         }
@@ -279,22 +287,24 @@ impl Ledger {
             self.digests.logs_mut(log.space.reach).put(&log.space.unit, item);
             self.logs.restore(log, state);
         }
-        let mut order = Vec::new();
+        // Positions with the place of their space in a list: an update is one of very many in its space.
+        let (mut order, mut spaces) = (Vec::new(), Vec::new());
         for (key, value) in self.cases.scan(Table::Order, &[])? {
             let at = key.as_slice().try_into().map(u64::from_be_bytes);
             let at = at.map_err(|_| broken("a key of the order of acceptance"))?;
             let (space, _) =
                 read_space(&value).ok_or_else(|| broken("a space in the order of acceptance"))?;
-            order.push((at, space));
+            order.push((at, spaces.len()));
+            spaces.push(space);
         }
-        for (key, value) in self.cases.scan(Table::Log, &[])? {
+        for (key, run) in self.cases.scan(Table::Run, &[])? {
             let (space, _) = read_space(&key).ok_or_else(|| broken("a key of the table of logs"))?;
-            let entry: LogEntry = decode(&value)?;
-            order.push((entry.position, space));
+            order.extend(LogEntry::read_run(&run).map(|entry| (entry.position, spaces.len())));
+            spaces.push(space);
         }
-        order.sort_unstable_by_key(|(at, _)| *at);
+        order.sort_unstable();
         for (at, space) in order {
-            self.order.push(&space, at);
+            self.order.push(&spaces[space], at);
         }
         self.check_last(position)
     }

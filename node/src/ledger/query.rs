@@ -50,20 +50,16 @@ pub(super) fn is_past_fork(logs: &LogTable, space: &Space, held: &Held) -> bool 
 }
 
 impl Ledger {
-    /// Reads a document from the case store; one that does not fit together is rebuilt from the journal.
+    /// Reads a document from case store and journal; one that does not fit together is judged anew.
     pub(super) fn load_document(&self, key: &DocumentKey) -> Result<Option<DocumentState>, LedgerError> {
         let Some(record) = self.cases.get(Table::Document, &key.to_key())? else {
             return Ok(None);
         };
         let record: DocumentRecord = decode(&record)?;
-        let saved = self
-            .cases
-            .get(Table::Saved, &key.to_key())?
-            .filter(|saved| !saved.is_empty());
-        if let Some(state) = DocumentState::load(key.clone(), record.clone(), saved.as_deref()) {
+        if let Some(state) = DocumentState::load(key.clone(), record.clone(), self)? {
             return Ok(Some(state));
         }
-        tracing::warn!(document = %key.id, space = %key.space, "saved document does not fit; rebuilt from the journal");
+        tracing::warn!(document = %key.id, space = %key.space, "what is kept of a document does not fit; judged anew from the journal");
         let positions = record.updates.iter().map(|held| held.position);
         let forked = |held: &Held| is_past_fork(&self.logs, &key.space, held);
         Ok(Some(DocumentState::replay(key.clone(), positions, forked, self)?))
@@ -244,7 +240,5 @@ fn note(cases: &mut Cases, state: &mut DocumentState) {
     if std::mem::replace(&mut state.is_written, true) {
         return;
     }
-    let saved = state.document().map(crate::document::Document::save);
     cases.put(Table::Document, state.key.to_key(), encode(&state.record));
-    cases.put(Table::Saved, state.key.to_key(), saved.unwrap_or_default());
 }

@@ -7,7 +7,7 @@ use anjuan_sync::replica::{
 use anjuan_sync::{Digest, LogId, LogState, Path, Reach, Scope, SignedUpdate, StoreEpoch, UpdateId};
 
 use super::fork::read_fork;
-use super::index::{LogEntry, Table, decode, log_entry_key, log_key};
+use super::index::{LogEntry, Table, log_key, run_key};
 use super::{FrameKind, Ledger, LedgerError};
 use crate::journal::Journal;
 
@@ -29,8 +29,14 @@ impl From<LedgerError> for ReplicaError {
 
 impl Ledger {
     pub(super) fn log_entry(&self, log: &LogId, seq: u64) -> Result<Option<LogEntry>, LedgerError> {
-        let value = self.cases.get(Table::Log, &log_entry_key(log, seq))?;
-        value.map(|bytes| decode(&bytes)).transpose()
+        Ok(self.log_run(log, seq)?.into_iter().next())
+    }
+
+    /// The entry of a place of a log, and those after it as far as they stand in one record.
+    fn log_run(&self, log: &LogId, seq: u64) -> Result<Vec<LogEntry>, LedgerError> {
+        let (key, before) = run_key(log, seq);
+        let run = self.cases.get(Table::Run, &key)?.unwrap_or_default();
+        Ok(LogEntry::read_run(run.get(before..).unwrap_or_default()).collect())
     }
 
     /// The update in the frame at `position`.
@@ -151,22 +157,28 @@ impl Replica for Ledger {
         };
         let mut records = Vec::new();
         let mut bytes = 0;
-        for seq in from.max(1)..=to.min(state.counted()) {
-            let entry = self.log_entry(log, seq)?.ok_or_else(|| {
-                ReplicaError(format!(
+        let (mut seq, last) = (from.max(1), to.min(state.counted()));
+        while seq <= last {
+            let run = self.log_run(log, seq)?;
+            if run.is_empty() {
+                return Err(ReplicaError(format!(
                     "place {seq} of a log in {} is not in the index",
                     log.space
-                ))
-            })?;
-            if entry.position >= self.journal.end() {
-                // Not durable yet: were it lost after a peer got it, its author would write its place anew.
-                return Ok(records);
+                )));
             }
-            let record = Record::Update(Ledger::update_at(self, entry.position)?);
-            bytes += record.size();
-            records.push(record);
-            if bytes >= limit {
-                return Ok(records);
+            let left = usize::try_from(last - seq + 1).unwrap_or(usize::MAX);
+            for entry in run.into_iter().take(left) {
+                if entry.position >= self.journal.end() {
+                    // Not durable yet: were it lost after a peer got it, its author would write its place anew.
+                    return Ok(records);
+                }
+                let record = Record::Update(Ledger::update_at(self, entry.position)?);
+                bytes += record.size();
+                records.push(record);
+                if bytes >= limit {
+                    return Ok(records);
+                }
+                seq += 1;
             }
         }
         if let LogState::Forked { seq, .. } = state

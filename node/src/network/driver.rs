@@ -1,6 +1,6 @@
 //! One link: who is let in, what the session reads and stores, and what is made of its events.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anjuan_sync::driver::{Ended, Store, run_link};
@@ -14,16 +14,16 @@ use minicbor::bytes::ByteVec;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, rng};
-use tokio::sync::watch;
-use tokio::task::block_in_place;
+use tokio::sync::{oneshot, watch};
+use tokio::task::{block_in_place, spawn_blocking};
 
 use super::witnessing::Witnessing;
 use super::{NetworkHandle, clock, words};
 use crate::authority::certificate::CertificateKind;
 use crate::authority::credentials::{Credentials, PeerError};
-use crate::ledger::{Checked, Durable, Ledger, Outcome, Taken};
-use crate::service::Service;
+use crate::ledger::{Checked, Durable, Ledger, LedgerError, Outcome, Taken};
 use crate::service::marks::Who;
+use crate::service::{Delivered, Service};
 use crate::text;
 use crate::text::Text;
 
@@ -145,6 +145,8 @@ struct PeerStore {
     service: Service,
     peer: NodeKey,
     witnessing: Arc<Witnessing>,
+    /// The end of the delivery that was begun last.
+    last: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl Store for PeerStore {
@@ -153,13 +155,7 @@ impl Store for PeerStore {
     }
 
     async fn deliver(&self, records: Vec<Record>) -> Result<Summary, String> {
-        let service = self.service.clone();
-        let taking = tokio::task::spawn_blocking(move || service.take_delivered(records));
-        let taken = match taking.await {
-            Ok(Ok(taken)) => taken,
-            Ok(Err(error)) => return Err(error.to_string()),
-            Err(panic) => return Err(panic.to_string()),
-        };
+        let taken = self.take(records).await?;
         let summary = taken.summary();
         self.network.table().received(self.peer, u64::from(summary.taken));
         self.note_refusals(&taken, summary);
@@ -197,6 +193,30 @@ impl Store for PeerStore {
 }
 
 impl PeerStore {
+    /// Stores records: signatures are checked while what came before is stored, and the disk is waited for
+    /// while what comes after is.
+    async fn take(&self, records: Vec<Record>) -> Result<Taken, String> {
+        let (stored, before) = self.turn();
+        let checked = blocking(move || Ok(Delivered::check(records))).await?;
+        if let Some(before) = before {
+            // It ends when the one before is stored, or failed.
+            let _ = before.await;
+        }
+        let service = self.service.clone();
+        let taken_in = blocking(move || service.take_checked(checked)).await?;
+        drop(stored);
+        let service = self.service.clone();
+        blocking(move || service.settle_delivered(taken_in)).await
+    }
+
+    /// A place in the order of deliveries: to be dropped when this one is stored; and the end of the one
+    /// before it.
+    fn turn(&self) -> (oneshot::Sender<()>, Option<oneshot::Receiver<()>>) {
+        let (stored, end) = oneshot::channel();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        (stored, last.replace(end))
+    }
+
     /// Tells the operator what of a page was of no use: one line for each page, whatever is in it.
     fn note_refusals(&self, taken: &Taken, summary: Summary) {
         let peer = self.peer.short();
@@ -217,6 +237,16 @@ impl PeerStore {
         } else if summary.taken == 0 && known > 0 {
             tracing::info!(%peer, known, "the peer sent what is here already");
         }
+    }
+}
+
+/// Runs what takes long, or waits, in a thread of its own.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
+) -> Result<T, String> {
+    match spawn_blocking(work).await {
+        Ok(done) => done.map_err(|error| error.to_string()),
+        Err(panic) => Err(panic.to_string()),
     }
 }
 
@@ -271,6 +301,7 @@ pub(super) async fn run(
         service,
         peer,
         witnessing: Arc::clone(&witnessing),
+        last: Mutex::new(None),
     };
     let told = Arc::new(Heard::default());
     let session = session(&store, &control, &told);

@@ -7,18 +7,48 @@ use anjuan_sync::{Path, Reach};
 use rand::rng;
 
 use super::Service;
-use crate::ledger::{Ledger, LedgerError, Taken, check};
+use crate::ledger::{Checked, Durable, Ledger, LedgerError, Taken, check};
+
+/// What a peer delivered, with its signatures checked.
+pub(crate) struct Delivered {
+    checked: Checked,
+    /// Certificates and revocations come seldom; revocations alone can't be told before they are read.
+    credentials: bool,
+}
+
+/// What was taken in of it.
+#[must_use = "it is not durable yet, and what follows from it is not done"]
+pub(crate) struct TakenIn {
+    taken: Taken,
+    durable: Durable,
+    /// Units whose certificates were revoked by it.
+    revoked: Vec<Path>,
+}
+
+impl Delivered {
+    /// Checks what can be checked without the ledger.
+    pub(crate) fn check(records: Vec<Record>) -> Self {
+        let credentials = records
+            .iter()
+            .any(|record| matches!(record, Record::Credential(_)));
+        Self {
+            checked: check(records, &mut rng()),
+            credentials,
+        }
+    }
+}
 
 impl Service {
     /// Stores what was delivered; when this returns it is durable, and sealed items are what the events order,
     /// as they count now. Blocking.
     pub(crate) fn take_delivered(&self, records: Vec<Record>) -> Result<Taken, LedgerError> {
-        // Certificates and revocations come seldom; revocations alone can't be told before they are read.
-        let credentials = records
-            .iter()
-            .any(|record| matches!(record, Record::Credential(_)));
-        // Signatures are checked before the ledger's lock is taken.
-        let checked = check(records, &mut rng());
+        let taken_in = self.take_checked(Delivered::check(records))?;
+        self.settle_delivered(taken_in)
+    }
+
+    /// Takes in what was checked, for [`Self::settle_delivered`]. Blocking, but not for the disk.
+    pub(crate) fn take_checked(&self, delivered: Delivered) -> Result<TakenIn, LedgerError> {
+        let Delivered { checked, credentials } = delivered;
         let mut ledger = self.ledger();
         let known: BTreeSet<_> = match credentials {
             true => ledger.credentials().revocations().map(|one| one.id()).collect(),
@@ -33,7 +63,20 @@ impl Service {
                 .filter(|one| !known.contains(&one.id()));
             revoked.extend(new.filter_map(|one| unit_of(&ledger, one.get().certificate())));
         }
-        drop(ledger);
+        Ok(TakenIn {
+            taken,
+            durable,
+            revoked,
+        })
+    }
+
+    /// Waits until what was taken in is durable, and does what follows from it. Blocking.
+    pub(crate) fn settle_delivered(&self, taken_in: TakenIn) -> Result<Taken, LedgerError> {
+        let TakenIn {
+            taken,
+            durable,
+            revoked,
+        } = taken_in;
         durable.wait()?;
         self.ledger().settle_sealed(&taken.touched)?;
         self.settle_revoked(&revoked)?;

@@ -147,7 +147,12 @@ pub fn offer<E>(
         return Ok(Offer::Gap { have });
     }
     if seq == have + 1 {
-        return Ok(if extends(seq)? {
+        let is_next = match state {
+            // The head is what is stored there: nothing needs to be looked up.
+            Some(LogState::Whole(head)) => previous == Some(head.id),
+            _ => extends(seq)?,
+        };
+        return Ok(if is_next {
             Offer::Next
         } else {
             Offer::Detached { seq }

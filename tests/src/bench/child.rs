@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anjuan_node::keys::KdfCost;
 use anjuan_node::network::Settings;
 use anjuan_node::running::{self, Node};
-use anjuan_node::service::call::{Handle as _, Passphrase, PeerList, Record, SignAs};
+use anjuan_node::service::call::{Handle as _, Passphrase, PeerList, Record, SignAs, Status};
 use anjuan_node::service::{Options, Service, system_clock};
 use anjuan_node::unit::UnitCode;
 use anjuan_sync::session::Figures;
@@ -90,6 +90,7 @@ impl Child {
             "digests" => self.digests(question)?,
             "await-digest" => self.await_digest(text(&question["digest"])?)?,
             "await-level" => self.await_level(number(&question["peers"])? as usize)?,
+            "await-witnessed" => self.await_witnessed()?,
             "usage" => json!({
                 "cpu_s": usage::cpu_seconds(), "peak_rss_bytes": usage::peak_memory(),
                 "rss_bytes": usage::memory(),
@@ -178,7 +179,10 @@ impl Child {
     /// Waits until the first node holds what this is the digest of, durably.
     fn await_digest(&self, digest: &str) -> Result<Value, AnyError> {
         let service = self.first()?;
-        until("the digest is as expected", Duration::from_millis(5), || {
+        let began = Instant::now();
+        until("the digest is as expected", Duration::from_millis(1), || {
+            // Looking costs the node: the longer it takes, the less often.
+            thread::sleep(began.elapsed() / 500);
             Ok((own_digest(service)? == digest).then_some(()))
         })?;
         durable(service)?;
@@ -199,6 +203,21 @@ impl Child {
         Ok(json!({
             "wall_s": self.began.elapsed().as_secs_f64(), "cpu_s": usage::cpu_seconds() - self.cpu,
         }))
+    }
+
+    /// Waits until a peer has cosigned all that each node has.
+    fn await_witnessed(&self) -> Result<Value, AnyError> {
+        for (service, _) in &self.nodes {
+            until("its checkpoint is cosigned", Duration::from_millis(5), || {
+                let status = service.handle(Status { scope: None }, &mut |_| {})?;
+                let all = service.ledger().journal_end();
+                let cosigned = status.checkpoint.and_then(|newest| newest.cosigned);
+                Ok(cosigned
+                    .is_some_and(|cosigned| cosigned.size == all)
+                    .then_some(()))
+            })?;
+        }
+        Ok(json!({}))
     }
 
     /// Stops the nodes; what their sessions did, of each node the sum.

@@ -59,8 +59,14 @@ fn digest(child: &mut Child) -> Result<String, AnyError> {
 }
 
 /// Two nodes come level; what that cost. `expected` is the digest that the one who dials comes to, if that
-/// can be known before; otherwise they are level once both say so.
-fn level(listener: &mut Child, dialer: &mut Child, expected: Option<&str>) -> Result<Value, AnyError> {
+/// can be known before; otherwise they are level once both say so. `witnessed`: only left once each has
+/// cosigned what the other signed.
+fn level(
+    listener: &mut Child,
+    dialer: &mut Child,
+    expected: Option<&str>,
+    witnessed: bool,
+) -> Result<Value, AnyError> {
     let address = serve(listener, &[])?.remove(0);
     let before = cpu(listener)?;
     serve(dialer, &[&address])?;
@@ -72,6 +78,11 @@ fn level(listener: &mut Child, dialer: &mut Child, expected: Option<&str>) -> Re
     let after = cpu(listener)?;
     came(dialer)?;
     came(listener)?;
+    if witnessed {
+        for node in [&mut *listener, &mut *dialer] {
+            node.ask(&json!({"do": "await-witnessed"}))?;
+        }
+    }
     let low = dialer.ask(&json!({"do": "stop"}))?["sessions"][0].clone();
     let high = listener.ask(&json!({"do": "stop"}))?["sessions"][0].clone();
     let usage = json!({"do": "usage"});

@@ -10,6 +10,11 @@ use std::time::Instant;
 
 use anjuan_tests::bench::{AnyError, Plan, ROLE, SCENARIOS, print, run, run_child};
 use clap::Parser;
+use mimalloc::MiMalloc;
+
+/// As in `anjuan`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Nodes as processes of their own, on disk, over loopback: wall, CPU, bytes, round trips and memory of six
 /// scenarios, and in the same run the floor they are compared with.

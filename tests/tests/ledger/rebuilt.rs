@@ -4,6 +4,7 @@ use std::path::Path as FilePath;
 
 use anjuan_node::authority::certificate::{CertificateKind, Certified};
 use anjuan_node::ledger::{DocumentKey, Draft, Durable, Ledger, RecordError, Recorded, Standing};
+use anjuan_node::store::{Batch, CaseStore, Opened as StoreOpened, Table};
 use anjuan_sync::replica::{Record, Replica as _};
 use anjuan_sync::{LogEpoch, LogId, LogState, Space};
 use serde_json::Value;
@@ -120,12 +121,28 @@ fn a_store_without_its_index_comes_to_the_same() {
     );
     assert_eq!(ledger.counts().evidence, 1);
     drop(ledger);
-    // As it is, then rebuilt, then as it was rebuilt.
-    for delete in [false, true, false] {
+    // As it is, then rebuilt, then as it was rebuilt; then as a former version left it.
+    for (delete, is_outdated) in [
+        (false, false),
+        (true, false),
+        (false, false),
+        (false, true),
+        (false, false),
+    ] {
         if delete {
             std::fs::remove_dir_all(home.path().join("sled")).expect("deleted");
         }
+        if is_outdated {
+            let StoreOpened::Ready(store) = CaseStore::open(home.path(), 8 << 20).expect("a store") else {
+                panic!("the store was set aside");
+            };
+            let mut batch = Batch::new();
+            batch.put(Table::new(3), b"a place of a log", b"of format 1");
+            store.apply(batch).expect("written");
+        }
         let (mut ledger, report) = open(home.path(), "450902001", epoch(2));
+        let of_former_format = report.notes.iter().any(|note| note.en.contains("former format"));
+        assert_eq!(of_former_format, is_outdated, "{report:?}");
         let after = (
             state(&mut ledger, &story.documents),
             ledger.counts(),

@@ -1,5 +1,6 @@
 //! Which public keys may stand in a certificate.
 
+use anjuan_sync::verify::is_torsion_free;
 use ed25519_dalek::VerifyingKey;
 use x25519_dalek::{PublicKey, StaticSecret};
 
@@ -30,7 +31,7 @@ pub fn signing_key(bytes: &[u8; 32]) -> Result<VerifyingKey, KeyError> {
     if point.is_small_order() {
         return Err(KeyError::SmallOrder);
     }
-    if !point.is_torsion_free() {
+    if !is_torsion_free(&point) {
         return Err(KeyError::MixedOrder);
     }
     Ok(key)

@@ -20,7 +20,7 @@ pub(in crate::bench) fn run(stage: &mut Stage<'_>) -> Result<Value, AnyError> {
     // They have met before.
     let mut listener = opened(stage.plan, &[&high])?;
     let mut dialer = opened(stage.plan, &[&low])?;
-    level(&mut listener, &mut dialer, None)?;
+    level(&mut listener, &mut dialer, None, false)?;
     drop((listener, dialer));
 
     let mut bytes = 0;
@@ -33,7 +33,7 @@ pub(in crate::bench) fn run(stage: &mut Stage<'_>) -> Result<Value, AnyError> {
     }
     let mut listener = opened(stage.plan, &[&high])?;
     let mut dialer = opened(stage.plan, &[&low])?;
-    let mut met = level(&mut listener, &mut dialer, None)?;
+    let mut met = level(&mut listener, &mut dialer, None, false)?;
     met["updates"] = json!(OF_THE_VILLAGE + OF_THE_TOWN);
     met["updates_bytes"] = json!(bytes);
     let all = sum(&[&met["bytes_to_receiver"], &met["bytes_to_sender"]]);
