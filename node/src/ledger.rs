@@ -55,9 +55,9 @@ use crate::kind::Projection;
 use crate::particulars::{Keystore, KeystoreError};
 use crate::store::StoreError;
 
-/// Documents kept open at a time: more than a city has cases open at once, so that catching up on a year
-/// in the order of acceptance does not open and close each with every update. One takes some 15 KB.
-const OPEN_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(2_048).expect("not zero");
+/// Documents kept open at a time: about as many as a city has cases open at once, so that catching up on a
+/// year in the order of acceptance does not open and close each with every update. One takes some 35 KB.
+const OPEN_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(1_600).expect("not zero");
 /// Projections kept at a time. One takes some 10 KB.
 const PROJECTIONS: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 

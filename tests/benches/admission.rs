@@ -112,7 +112,7 @@ fn least(updates: &[SignedUpdate]) {
     black_box(document);
 }
 
-fn guarded(updates: &[SignedUpdate], save: bool) {
+fn guarded(updates: &[SignedUpdate]) {
     let mut document: Option<Document> = None;
     let mut own_last = None;
     for update in updates {
@@ -130,9 +130,6 @@ fn guarded(updates: &[SignedUpdate], save: bool) {
             Some(document) => drop(black_box(document.admit(update.payload(), &expected)).expect("admitted")),
             None => document = Some(Document::open(update.payload(), &expected).expect("opened").0),
         }
-        if save {
-            black_box(document.as_ref().map(Document::save));
-        }
     }
     assert!(document.is_some_and(|document| document.last_of(&actor(
         &updates[0].header().author(),
@@ -141,7 +138,7 @@ fn guarded(updates: &[SignedUpdate], save: bool) {
 }
 
 fn admission(size: &Size, line: &mut dyn FnMut(String)) {
-    let mut figures = [const { Vec::new() }; 5];
+    let mut figures = [const { Vec::new() }; 4];
     let mut durable = 0;
     for _ in 0..size.turns {
         let home = folder();
@@ -167,8 +164,7 @@ fn admission(size: &Size, line: &mut dyn FnMut(String)) {
                     black_box(update.clone().verify().expect("signed"));
                 }
             }),
-            timed(count, || cases.iter().for_each(|case| guarded(case, false))),
-            timed(count, || cases.iter().for_each(|case| guarded(case, true))),
+            timed(count, || cases.iter().for_each(|case| guarded(case))),
         ];
         ledger.barrier().expect("taken").wait().expect("durable");
         durable += ledger.counts().updates - before;
@@ -177,7 +173,7 @@ fn admission(size: &Size, line: &mut dyn FnMut(String)) {
         }
     }
     assert_eq!(durable, size.cases * LENGTH * size.turns as u64);
-    let [least, admitted, verify, guarded, saved] = figures.map(median);
+    let [least, admitted, verify, guarded] = figures.map(median);
     line(format!("admission of one update, µs, median of {}", size.turns));
     line(format!("  signature and Automerge alone  {least:>8.1}"));
     line(format!(
@@ -187,12 +183,8 @@ fn admission(size: &Size, line: &mut dyn FnMut(String)) {
     line(format!("    of it: signature             {verify:>8.1}"));
     line(format!("           guard                 {guarded:>8.1}"));
     line(format!(
-        "           saving the document   {:>8.1}",
-        saved - guarded
-    ));
-    line(format!(
         "           the rest              {:>8.1}",
-        admitted - verify - saved
+        admitted - verify - guarded
     ));
 }
 

@@ -1,8 +1,7 @@
 //! Documents put together again from the changes that are applied, as the journal has them.
 //!
-//! There is no other form of a document on the disk: the signed changes are the truth, and reading twenty
-//! of them takes as long as reading a copy of them would. The copies that were kept once made three
-//! quarters of the case store.
+//! There is no other form of a document on the disk: the signed changes are the truth. The copies that the
+//! case store once kept were the better part of it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
