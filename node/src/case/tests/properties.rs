@@ -157,7 +157,8 @@ proptest! {
     }
 
     /// While a conflict is open, none of its entries counts, and the state is what it would be had nobody
-    /// written what does not count.
+    /// written what does not count. Not so once it is decided: see
+    /// [`what_was_allowed_while_a_conflict_was_open_counts_after_it_too`].
     #[test]
     fn an_open_conflict_leaves_the_state_before_it(turns in turns(40)) {
         let story = story_of(&turns);
@@ -169,6 +170,9 @@ proptest! {
         }
         let contested = projection.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Contested(_)));
         prop_assert_eq!(contested, projection.summary.needs_decision);
+        if projection.conflicts.iter().any(|conflict| conflict.kept.is_some()) {
+            return Ok(());
+        }
         let mut without = story.clone();
         for (entry, verdict) in without.history.entries.iter_mut().zip(&projection.verdicts) {
             if *verdict != Verdict::Counts {
@@ -201,4 +205,42 @@ proptest! {
             }
         }
     }
+}
+
+/// The village's mediator records that a party withdrew while it is open whether the town has taken the case
+/// over: as far as anybody knows then, the case is the village's. That it was decided for the town later does
+/// not take back what was allowed, though without the conflict only the town could have recorded it.
+#[test]
+fn what_was_allowed_while_a_conflict_was_open_counts_after_it_too() {
+    let people = cast();
+    let mut story = at("accepted");
+    let before = story.all();
+    let proposed = story.record_knowing(
+        &before,
+        &people.chair,
+        json!({"type": "EscalationProposed", "steps_tried": "两次调解", "reason": "涉及两村"}),
+    );
+    let known = BTreeSet::from_iter(before.iter().copied().chain([proposed]));
+    let accepted = story.record_knowing(&known, &people.town_clerk, json!({"type": "EscalationAccepted"}));
+    let mediators = json!([people.mediator.key.to_string()]);
+    let assigned = story.record_knowing(
+        &before,
+        &people.chair,
+        json!({"type": "CaseAssigned", "mediators": mediators}),
+    );
+    let withdrew = story.record_knowing(
+        &story.all(),
+        &people.mediator,
+        json!({"type": "PartyWithdrew", "party": "respondent"}),
+    );
+    let open = story.fold();
+    assert!(open.summary.needs_decision);
+    assert_eq!(open.verdicts[withdrew], Verdict::Counts);
+    let kept = resolved(&story.id(accepted));
+    story.record_knowing(&story.all(), &people.chair, kept);
+    let decided = story.fold();
+    assert!(!decided.summary.needs_decision);
+    assert!(matches!(decided.verdicts[assigned], Verdict::Void(_)));
+    assert_eq!(decided.verdicts[accepted], Verdict::Counts);
+    assert_eq!(decided.verdicts[withdrew], Verdict::Counts);
 }
