@@ -35,7 +35,15 @@ impl Stage<'_> {
 
 /// A process with these homes open.
 fn opened(plan: &Plan, homes: &[&Path]) -> Result<Child, AnyError> {
-    let mut child = Child::start(plan)?;
+    open_in(Child::start(plan)?, homes)
+}
+
+/// The same on other machines, as far as one machine can be several.
+fn opened_elsewhere(plan: &Plan, homes: &[&Path]) -> Result<Child, AnyError> {
+    open_in(Child::start_elsewhere(plan)?, homes)
+}
+
+fn open_in(mut child: Child, homes: &[&Path]) -> Result<Child, AnyError> {
     child.ask(&json!({"do": "open", "homes": homes}))?;
     Ok(child)
 }

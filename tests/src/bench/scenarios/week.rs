@@ -20,7 +20,7 @@ pub(in crate::bench) fn run(stage: &mut Stage<'_>) -> Result<Value, AnyError> {
     // They have met before.
     let mut listener = opened(stage.plan, &[&high])?;
     let mut dialer = opened(stage.plan, &[&low])?;
-    level(&mut listener, &mut dialer, None, false)?;
+    level(&mut listener, &mut dialer, None, true)?;
     drop((listener, dialer));
 
     let mut bytes = 0;
