@@ -5,9 +5,11 @@ mod hops;
 mod returning;
 mod week;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 pub(super) use self::catch_up::run as catch_up;
 pub(super) use self::hops::run as three_hops;
@@ -30,6 +32,13 @@ pub(super) struct Stage<'a> {
 impl Stage<'_> {
     fn home(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// A folder for homes that stand for other machines: in memory where there is such a place, so that their
+    /// disk is not this machine's.
+    fn elsewhere(&self) -> io::Result<TempDir> {
+        let memory = Path::new("/dev/shm");
+        tempfile::tempdir_in(if memory.is_dir() { memory } else { self.folder })
     }
 }
 
