@@ -1,14 +1,14 @@
 //! Attacks on evidence, each caught by the check that the report names.
 
+mod particulars;
+
 use std::collections::BTreeSet;
 
-use anjuan_node::audit::scope::Disclosed;
 use anjuan_node::audit::{Auditor, Check, Export, Gravity, Policy, Report, Scope, Verdict, verify};
 use anjuan_node::authority::certificate::{CertificateKind, Certified};
 use anjuan_node::authority::revocation::{Cutoff, Extent, Revocation};
 use anjuan_node::authority::role::Role;
 use anjuan_node::evidence::checkpoint::SignedCheckpoint;
-use anjuan_node::particulars::Commitment;
 use anjuan_sync::{Head, SignedHeader, SignedUpdate, Space};
 use anjuan_tests::bundle::{CITY, COUNTY, Node, Scene, audit, framed, hour, parts, resealed, village};
 use anjuan_tests::world::{Writer, accepted, certify, key, message, public, registered, root};
@@ -358,65 +358,6 @@ fn a_swapped_payload() {
         Verdict::Forged,
         Check::Payloads,
     );
-}
-
-#[test]
-fn particulars_swapped_under_their_commitment() {
-    let mut scene = Scene::new();
-    let (salt, content) = ([7; 32], b"canonical particulars".to_vec());
-    let commitment = Commitment::of(&salt, &content);
-    let mut event = registered(1);
-    event["parties"][0]["commitment"] = json!(commitment.to_string());
-    let (key, mut document) = scene.create(&event);
-    scene.checkpoint(hour(1));
-    let honest = Disclosed {
-        commitment,
-        salt,
-        content,
-    };
-    scene.disclosed = vec![(key.clone(), vec![honest.clone()])];
-    // Nobody signed for it.
-    caught(&judge(&scene), Verdict::VerifiedWithGaps, Check::Commitments);
-    // Somebody did who may not.
-    let disclose = json!({
-        "type": "ParticularsDisclosed", "commitments": [commitment.to_string()], "reason": "审计法第三十六条",
-    });
-    let mut without_right = scene.clone();
-    without_right.change(&key, &mut document.clone(), &disclose);
-    without_right.checkpoint(hour(2));
-    caught(
-        &judge(&without_right),
-        Verdict::VerifiedWithGaps,
-        Check::Commitments,
-    );
-    let mut clerk = scene.operator_with("clerk", 8, Role::JudicialClerk);
-    let update = clerk.change(&key, &mut document, &disclose);
-    scene.records.update(&update);
-    scene.checkpoint(hour(2));
-    let report = judge(&scene);
-    caught(&report, Verdict::Verified, Check::Commitments);
-    let [told] = &report.disclosures[..] else {
-        panic!("one disclosure: {:?}", report.disclosures);
-    };
-    assert_eq!(
-        (told.by.as_deref(), told.reason.as_deref()),
-        (Some("clerk"), Some("审计法第三十六条"))
-    );
-    let other = Disclosed {
-        content: b"somebody else".to_vec(),
-        ..honest.clone()
-    };
-    scene.disclosed = vec![(key.clone(), vec![other])];
-    caught(&judge(&scene), Verdict::Forged, Check::Commitments);
-    // Right in itself, and of another case.
-    let content = b"of another case".to_vec();
-    let stray = Disclosed {
-        commitment: Commitment::of(&salt, &content),
-        salt,
-        content,
-    };
-    scene.disclosed = vec![(key, vec![stray])];
-    caught(&judge(&scene), Verdict::Forged, Check::Commitments);
 }
 
 #[test]
