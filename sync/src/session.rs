@@ -23,6 +23,7 @@ mod beside;
 mod bounded;
 mod error;
 mod figures;
+mod greeting;
 mod io;
 mod level;
 mod limits;
@@ -46,7 +47,7 @@ use asks::Asks;
 use beside::Beside;
 use level::{Here, Levels, Step};
 use limits::Bucket;
-use message::{Hello, MAX_CERTIFICATE, MAX_HELLO_FRAME, Message, PROTOCOL_VERSION};
+use message::Message;
 use pull::{Done, Effect, Puller};
 
 /// Figures are put out no more often than this, but when a side comes level.
@@ -311,22 +312,6 @@ impl Session {
         }
     }
 
-    /// Introduces this node; briefly to a peer that has met it.
-    fn say_hello(&mut self, brief: bool, replica: &dyn Replica, now: Now) {
-        self.said_brief = brief;
-        let hello = Hello {
-            version: PROTOCOL_VERSION,
-            network: self.config.network,
-            certificate: match brief {
-                true => Vec::new(),
-                false => self.config.certificate.clone(),
-            },
-            epoch: replica.epoch(),
-            clock: now.wall,
-        };
-        self.send(&Message::Hello(hello), false);
-    }
-
     fn send(&mut self, message: &Message, is_answer: bool) {
         self.unsent_answers += usize::from(is_answer);
         let frame = message.encode();
@@ -450,79 +435,6 @@ impl Session {
                 Ok(())
             }
         }
-    }
-
-    /// Says the whole Hello, once, after a brief one was not enough.
-    fn introduce(&mut self, replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
-        if !self.said_brief {
-            return Err(Violation::Unsolicited.into());
-        }
-        self.say_hello(false, replica, now);
-        Ok(())
-    }
-
-    fn first_frame(&mut self, frame: &[u8], replica: &dyn Replica, now: Now) -> Result<(), CloseReason> {
-        if frame.len() > MAX_HELLO_FRAME {
-            return Err(Violation::FrameTooLong { bytes: frame.len() }.into());
-        }
-        let hello = match Message::decode(frame)? {
-            Message::Hello(hello) => hello,
-            Message::Introduce => return self.introduce(replica, now),
-            // It was said before the peer knew that it has to introduce itself; it is said again.
-            Message::State(_) if self.asked_for_whole => return Ok(()),
-            _ => return Err(Violation::BeforeHello.into()),
-        };
-        if hello.certificate.len() > MAX_CERTIFICATE {
-            return Err(Violation::FrameTooLong { bytes: frame.len() }.into());
-        }
-        if hello.version != PROTOCOL_VERSION {
-            return Err(Refusal::Version(hello.version).into());
-        }
-        if hello.network != self.config.network {
-            return Err(Refusal::Network.into());
-        }
-        let unit = match self.config.gate.admit(&self.config.peer, &hello, now.wall) {
-            Ok(unit) => unit,
-            Err(_) if hello.certificate.is_empty() && !self.asked_for_whole => {
-                self.asked_for_whole = true;
-                self.send(&Message::Introduce, false);
-                return Ok(());
-            }
-            Err(why) => return Err(Refusal::Certificate(why.0).into()),
-        };
-        let shared = self.config.scope.shared(&Scope::of(unit.clone()));
-        if shared.is_none() && !self.config.gate.is_welcome_beside(&self.config.peer, &unit) {
-            return Err(Refusal::NotInLine(unit).into());
-        }
-        if self.role == Role::Listener {
-            let has_met = hello.certificate.is_empty() && self.config.cursor.is_some();
-            self.say_hello(has_met, replica, now);
-        }
-        self.event(match &shared {
-            Some(shared) => Event::PeerAccepted {
-                unit,
-                shared: shared.clone(),
-            },
-            None => Event::Beside { unit },
-        });
-        let ms = hello.clock.as_millis().saturating_sub(now.wall.as_millis());
-        if u128::from(ms.unsigned_abs()) > self.config.limits.clock_skew.as_millis() {
-            self.event(Event::ClockSkew { ms });
-        }
-        let Some(shared) = shared else {
-            self.phase = Phase::Beside(Beside::default());
-            return Ok(());
-        };
-        let cursor = self.config.cursor.filter(|cursor| cursor.epoch == hello.epoch);
-        self.phase = Phase::Open(Box::new(Open {
-            puller: Puller::new(shared.clone(), &self.config),
-            levels: Levels::new(cursor.map(|cursor| cursor.position)),
-            shared,
-            peer_epoch: hello.epoch,
-            accepted: now.elapsed,
-            asks: Asks::default(),
-        }));
-        Ok(())
     }
 
     /// Does what is to be done next, until something must come from outside.
