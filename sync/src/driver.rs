@@ -12,7 +12,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use rand::Rng;
+use tokio::spawn;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::replica::{Record, Replica, ReplicaError, Summary};
@@ -21,6 +23,8 @@ use crate::transport::{self, Link, LinkError, LinkReader, LinkWriter};
 
 /// Bytes that may wait to be written before the session is asked for no more frames: a page and a little.
 const UNSENT: usize = 512 * 1024;
+/// A frame of more bytes takes a while to read.
+const LONG: usize = 8 * 1024;
 /// Longest sleep, for deadlines that stand for never.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -34,11 +38,19 @@ pub trait Store: Send + Sync + 'static {
     /// When that can't be had, with `read` not called; the session ends then.
     fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError>;
 
-    /// Judges and stores records, in order; returns once what was taken is durable. Called again before that:
+    /// Does something that may take long within the task; other tasks should go on meanwhile.
+    fn work<T>(&self, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
+    /// Judges and stores records, in order; done once what was taken is durable. Called again before that:
     /// what was handed in first is stored first, so that signatures can be checked, and the disk waited for,
-    /// while other records are stored. Polled for the first time in the order of the calls. Not dropped
-    /// half-way, unless the task itself is.
-    fn deliver(&self, records: Vec<Record>) -> impl Future<Output = Result<Summary, String>> + Send;
+    /// while other records are stored. The order is that of the calls; what they return runs each in a task
+    /// of its own, to its end.
+    fn deliver(
+        self: Arc<Self>,
+        records: Vec<Record>,
+    ) -> impl Future<Output = Result<Summary, String>> + Send + 'static;
 
     /// Changes whenever the store has durably changed, whoever changed it.
     fn changes(&self) -> watch::Receiver<u64>;
@@ -77,7 +89,8 @@ pub enum Ended {
     Link(#[from] LinkError),
 }
 
-type Delivery = Pin<Box<dyn Future<Output = (Token, Result<Summary, String>)> + Send>>;
+/// Under way in a task of its own: a session that reads the store waits for its lock with all that it polls.
+type Delivery = (Token, JoinHandle<Result<Summary, String>>);
 
 /// What becomes an input, or nothing, once it is done.
 type Asking = Pin<Box<dyn Future<Output = Option<Input>> + Send>>;
@@ -106,7 +119,7 @@ pub async fn run_link<S: Store>(
         is_asked: false,
     };
     let ended = pump.run(rng, &mut stop, &mut watch).await;
-    for delivery in pump.deliveries.drain(..) {
+    for (_, delivery) in pump.deliveries.drain(..) {
         let _ = delivery.await;
     }
     let Pump { reader, writer, .. } = pump;
@@ -195,7 +208,10 @@ impl<S: Store> Pump<S> {
 
     fn handle(&mut self, input: Input, rng: &mut impl Rng) -> Result<(), ReplicaError> {
         let (now, session) = (self.store.now(), &mut self.session);
-        let mut input = Some(input);
+        let mut input = Some(match &input {
+            Input::Frame(frame) if frame.len() > LONG => self.store.work(|| session.read(input, now)),
+            _ => session.read(input, now),
+        });
         self.store.read(&mut |replica| {
             if let Some(input) = input.take() {
                 session.handle(input, replica, now, rng);
@@ -208,12 +224,15 @@ impl<S: Store> Pump<S> {
     fn take_outputs(&mut self, watch: &mut impl FnMut(Event)) -> Result<Option<Duration>, Ended> {
         let mut deadline = None;
         while self.writer.unsent() < UNSENT {
-            match self.session.poll_output() {
+            let output = match self.session.has_page() {
+                true => self.store.work(|| self.session.poll_output()),
+                false => self.session.poll_output(),
+            };
+            match output {
                 Output::Send(frame) => self.writer.push(&frame)?,
                 Output::Deliver { token, records } => {
-                    let store = Arc::clone(&self.store);
-                    self.deliveries
-                        .push_back(Box::pin(async move { (token, store.deliver(records).await) }));
+                    let delivery = spawn(Arc::clone(&self.store).deliver(records));
+                    self.deliveries.push_back((token, delivery));
                 }
                 Output::Asked { topic, body } => {
                     let store = Arc::clone(&self.store);
@@ -261,19 +280,20 @@ async fn running<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
     }
 }
 
-/// Runs all of them; gives what the first comes to that is done.
+/// Waits for all of them; gives what the first comes to that is done.
 async fn any(deliveries: &mut VecDeque<Delivery>) -> (Token, Result<Summary, String>) {
     poll_fn(|context| {
-        let done = deliveries.iter_mut().enumerate().find_map(|(at, delivery)| {
-            match delivery.as_mut().poll(context) {
-                Poll::Ready(done) => Some((at, done)),
+        let done = deliveries
+            .iter_mut()
+            .enumerate()
+            .find_map(|(at, (token, delivery))| match Pin::new(delivery).poll(context) {
+                Poll::Ready(done) => Some((at, *token, done)),
                 Poll::Pending => None,
-            }
-        });
+            });
         match done {
-            Some((at, done)) => {
+            Some((at, token, done)) => {
                 drop(deliveries.remove(at));
-                Poll::Ready(done)
+                Poll::Ready((token, done.unwrap_or_else(|panic| Err(panic.to_string()))))
             }
             None => Poll::Pending,
         }

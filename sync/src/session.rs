@@ -31,6 +31,7 @@ pub mod message;
 pub mod page;
 mod plan;
 mod pull;
+mod received;
 mod serve;
 mod short;
 mod turns;
@@ -40,6 +41,7 @@ pub use error::{CloseReason, Late, Refusal, Violation};
 pub use figures::{Behind, Figures};
 pub use io::{Config, Event, Gate, Input, NotAdmitted, NotLevel, Now, Output, Role, Token};
 pub use limits::Limits;
+pub use received::Received;
 pub use short::{Short, ShortHead};
 pub use turns::Turns;
 
@@ -49,6 +51,8 @@ use level::{Here, Levels, Step};
 use limits::Bucket;
 use message::Message;
 use pull::{Done, Effect, Puller};
+use received::What;
+use serve::Answer;
 
 /// Figures are put out no more often than this, but when a side comes level.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
@@ -87,8 +91,8 @@ pub struct Session {
     last_frame: Duration,
     bucket: Bucket,
     control: VecDeque<Output>,
-    /// Frames, each with whether it is the last of an answer.
-    sends: VecDeque<(Vec<u8>, bool)>,
+    /// What is to be sent, each with whether it is the last of an answer.
+    sends: VecDeque<(Sending, bool)>,
     unsent_answers: usize,
     /// Bytes sent and received.
     bytes: [u64; 2],
@@ -96,6 +100,12 @@ pub struct Session {
     told: (Figures, Duration),
     close: Option<CloseReason>,
     deadline: Duration,
+}
+
+#[derive(Debug)]
+enum Sending {
+    Frame(Vec<u8>),
+    Page(Answer),
 }
 
 #[derive(Debug)]
@@ -147,14 +157,27 @@ impl Session {
         matches!(self.phase, Phase::Closed)
     }
 
+    /// Will [`Self::poll_output`] write a page? That takes a while.
+    pub fn has_page(&self) -> bool {
+        let next = self.sends.front();
+        self.control.is_empty() && matches!(next, Some((Sending::Page(_), _)))
+    }
+
     /// What comes next. See [`Session`].
     pub fn poll_output(&mut self) -> Output {
         if let Some(output) = self.control.pop_front() {
             return output;
         }
-        if let Some((frame, is_answer)) = self.sends.pop_front() {
+        if let Some((sending, is_answer)) = self.sends.pop_front() {
             self.unsent_answers -= usize::from(is_answer);
-            return Output::Send(frame);
+            return Output::Send(match sending {
+                Sending::Frame(frame) => frame,
+                Sending::Page(page) => {
+                    let frame = page.into_message().encode();
+                    self.bytes[0] += frame.len() as u64;
+                    frame
+                }
+            });
         }
         match self.close.take() {
             Some(reason) => Output::Close(reason),
@@ -167,6 +190,7 @@ impl Session {
         if self.is_closed() {
             return;
         }
+        let input = self.read(input, now);
         let result = self
             .take(input, replica, now, rng)
             .and_then(|()| self.advance(replica, now.elapsed, rng));
@@ -237,7 +261,13 @@ impl Session {
                 }
                 Ok(())
             }
-            Input::Frame(frame) => self.frame(&frame, replica, now, rng),
+            Input::Read(Received { bytes, what }) => {
+                self.last_frame = now.elapsed;
+                self.bytes[1] += bytes as u64;
+                self.frame(what?, replica, now, rng)
+            }
+            // It was read above.
+            Input::Frame(_) => Ok(()),
             Input::Delivered { token, result } => {
                 let summary = result.map_err(CloseReason::StoreFailed)?;
                 match &mut self.phase {
@@ -316,7 +346,7 @@ impl Session {
         self.unsent_answers += usize::from(is_answer);
         let frame = message.encode();
         self.bytes[0] += frame.len() as u64;
-        self.sends.push_back((frame, is_answer));
+        self.sends.push_back((Sending::Frame(frame), is_answer));
     }
 
     fn event(&mut self, event: Event) {
@@ -342,15 +372,22 @@ impl Session {
 
     fn frame(
         &mut self,
-        frame: &[u8],
+        what: What,
         replica: &dyn Replica,
         now: Now,
         rng: &mut dyn Rng,
     ) -> Result<(), CloseReason> {
-        self.last_frame = now.elapsed;
-        self.bytes[1] += frame.len() as u64;
+        let message = match what {
+            What::First(first) => return self.first_frame(first, replica, now),
+            What::Page(page) => {
+                return match &mut self.phase {
+                    Phase::Open(open) => open.puller.page(page, replica, now.elapsed),
+                    Phase::Unknown | Phase::Beside(_) | Phase::Closed => Err(Violation::Unsolicited.into()),
+                };
+            }
+            What::Message(message) => message,
+        };
         if let Phase::Beside(beside) = &mut self.phase {
-            let message = Message::decode(frame)?;
             if !self.bucket.take(now.elapsed) {
                 return Err(Violation::TooFast.into());
             }
@@ -359,9 +396,8 @@ impl Session {
             return Ok(());
         }
         let Phase::Open(open) = &mut self.phase else {
-            return self.first_frame(frame, replica, now);
+            return Err(Violation::BeforeHello.into());
         };
-        let message = Message::decode(frame)?;
         if message.answered().is_some() {
             return open.puller.answer(message, replica, now.elapsed);
         }
@@ -424,13 +460,20 @@ impl Session {
                     }
                 }
                 if let Some(turns) = &self.config.serving
-                    && let Some(Message::PageHead { remaining: 0, .. }) = answers.first()
+                    && let Some(Answer::Message(Message::PageHead { remaining: 0, .. })) = answers.first()
                 {
                     turns.release(self.config.peer);
                 }
                 let last = answers.len();
-                for (at, message) in answers.iter().enumerate() {
-                    self.send(message, at + 1 == last);
+                for (at, answer) in answers.into_iter().enumerate() {
+                    let is_last = at + 1 == last;
+                    match answer {
+                        Answer::Message(message) => self.send(&message, is_last),
+                        page @ Answer::Page(..) => {
+                            self.unsent_answers += usize::from(is_last);
+                            self.sends.push_back((Sending::Page(page), is_last));
+                        }
+                    }
                 }
                 Ok(())
             }

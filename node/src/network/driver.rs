@@ -154,18 +154,23 @@ impl Store for PeerStore {
         block_in_place(|| read_durable(&self.service, read))
     }
 
-    async fn deliver(&self, records: Vec<Record>) -> Result<Summary, String> {
-        let taken = self.take(records).await?;
-        let summary = taken.summary();
-        self.network.table().received(self.peer, u64::from(summary.taken));
-        self.note_refusals(&taken, summary);
-        if summary.taken > 0 {
-            self.network.announce();
-            if let Some(mark) = self.service.marks().get_mut(Who::Node(self.peer)) {
-                mark.came = Some(self.service.now());
+    fn work<T>(&self, work: impl FnOnce() -> T) -> T {
+        block_in_place(work)
+    }
+
+    fn deliver(
+        self: Arc<Self>,
+        records: Vec<Record>,
+    ) -> impl Future<Output = Result<Summary, String>> + Send + 'static {
+        let (service, turn) = (self.service.clone(), self.turn());
+        // Begun here, so that none has a thread before those that it waits for.
+        let taken = spawn_blocking(move || store(&service, records, turn));
+        async move {
+            match taken.await {
+                Ok(taken) => Ok(self.tell(&taken.map_err(|error| error.to_string())?)),
+                Err(panic) => Err(panic.to_string()),
             }
         }
-        Ok(summary)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -192,29 +197,34 @@ impl Store for PeerStore {
     }
 }
 
-impl PeerStore {
-    /// Stores records: signatures are checked while what came before is stored, and the disk is waited for
-    /// while what comes after is.
-    async fn take(&self, records: Vec<Record>) -> Result<Taken, String> {
-        let (stored, before) = self.turn();
-        let checked = blocking(move || Ok(Delivered::check(records))).await?;
-        if let Some(before) = before {
-            // It ends when the one before is stored, or failed.
-            let _ = before.await;
-        }
-        let service = self.service.clone();
-        let taken_in = blocking(move || service.take_checked(checked)).await?;
-        drop(stored);
-        let service = self.service.clone();
-        blocking(move || service.settle_delivered(taken_in)).await
-    }
+/// A place in the order of deliveries.
+struct Turn {
+    /// The end of the delivery before.
+    before: Option<oneshot::Receiver<()>>,
+    /// To be dropped when this one is stored.
+    stored: oneshot::Sender<()>,
+}
 
-    /// A place in the order of deliveries: to be dropped when this one is stored; and the end of the one
-    /// before it.
-    fn turn(&self) -> (oneshot::Sender<()>, Option<oneshot::Receiver<()>>) {
+impl PeerStore {
+    fn turn(&self) -> Turn {
         let (stored, end) = oneshot::channel();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        (stored, last.replace(end))
+        let before = last.replace(end);
+        Turn { before, stored }
+    }
+
+    /// Tells the other sessions, and the operator, what was taken in.
+    fn tell(&self, taken: &Taken) -> Summary {
+        let summary = taken.summary();
+        self.network.table().received(self.peer, u64::from(summary.taken));
+        self.note_refusals(taken, summary);
+        if summary.taken > 0 {
+            self.network.announce();
+            if let Some(mark) = self.service.marks().get_mut(Who::Node(self.peer)) {
+                mark.came = Some(self.service.now());
+            }
+        }
+        summary
     }
 
     /// Tells the operator what of a page was of no use: one line for each page, whatever is in it.
@@ -240,14 +250,18 @@ impl PeerStore {
     }
 }
 
-/// Runs what takes long, or waits, in a thread of its own.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
-) -> Result<T, String> {
-    match spawn_blocking(work).await {
-        Ok(done) => done.map_err(|error| error.to_string()),
-        Err(panic) => Err(panic.to_string()),
+/// Stores records: signatures are checked while what came before is stored, and the disk is waited for while
+/// what comes after is. Blocking; it waits only for those that began before it.
+fn store(service: &Service, records: Vec<Record>, turn: Turn) -> Result<Taken, LedgerError> {
+    let Turn { before, stored } = turn;
+    let checked = Delivered::check(records);
+    if let Some(before) = before {
+        // It ends when the one before is stored, or failed.
+        let _ = before.blocking_recv();
     }
+    let taken_in = service.take_checked(checked)?;
+    drop(stored);
+    service.settle_delivered(taken_in)
 }
 
 /// Reads the ledger with nothing in it that is not durable. While the lock is held nothing new comes.

@@ -11,6 +11,7 @@ use crate::session::error::CloseReason;
 use crate::session::figures::Figures;
 use crate::session::limits::Limits;
 use crate::session::message::Hello;
+use crate::session::received::Received;
 use crate::session::turns::Turns;
 use crate::update::Timestamp;
 
@@ -99,6 +100,8 @@ pub enum Input {
     Connected,
     /// The peer sent a frame.
     Frame(Vec<u8>),
+    /// The same, read by [`crate::session::Session::read`].
+    Read(Received),
     /// A delivery was judged, and what was taken of it is durable; or the store failed.
     Delivered {
         /// Which.

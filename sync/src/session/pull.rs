@@ -111,6 +111,16 @@ pub(crate) enum Effect {
     Progress(Event),
 }
 
+/// A page that was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    id: RequestId,
+    /// Compressed.
+    bytes: usize,
+    /// Within the scope.
+    records: Vec<Record>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Puller {
@@ -231,15 +241,22 @@ impl Puller {
         }
     }
 
-    /// Takes an answer.
+    /// A request was answered, at least in part.
+    fn came(&mut self, id: RequestId) {
+        if let Some(depth) = self.depths.remove(&id) {
+            self.depth = self.depth.max(depth);
+        }
+    }
+
+    /// Takes an answer, but for pages.
     pub(crate) fn answer(
         &mut self,
         message: Message,
         replica: &dyn Replica,
         now: Duration,
     ) -> Result<(), CloseReason> {
-        if let Some(depth) = message.answered().and_then(|id| self.depths.remove(&id)) {
-            self.depth = self.depth.max(depth);
+        if let Some(id) = message.answered() {
+            self.came(id);
         }
         match message {
             Message::PageHead {
@@ -248,7 +265,6 @@ impl Puller {
                 records,
                 remaining,
             } => self.page_head(id, (next, records, remaining)),
-            Message::Page { id, length, body } => self.page(id, length, &body, replica, now),
             Message::Busy { id, millis } => self.busy(id, millis, now),
             Message::Lacked {
                 id,
@@ -352,23 +368,36 @@ impl Puller {
         Ok(())
     }
 
-    fn page(
+    /// Reads a page that was asked for.
+    pub(crate) fn read_page(&self, id: RequestId, length: u32, body: &[u8]) -> Result<Page, Violation> {
+        if !self.asked.contains_key(&id) {
+            return Err(Violation::Unsolicited);
+        }
+        let records = page::decode(&page::expand(body, length)?, self.network)?;
+        match records.iter().all(|record| record.is_within(&self.scope)) {
+            true => Ok(Page {
+                id,
+                bytes: body.len(),
+                records,
+            }),
+            false => Err(Violation::OutOfScope),
+        }
+    }
+
+    /// Takes a page.
+    pub(crate) fn page(
         &mut self,
-        id: RequestId,
-        length: u32,
-        body: &[u8],
+        page: Page,
         replica: &dyn Replica,
         now: Duration,
     ) -> Result<(), CloseReason> {
+        let Page { id, bytes, records } = page;
+        self.came(id);
         let (asked, since) = self.asked.remove(&id).ok_or(Violation::Unsolicited)?;
-        let records = page::decode(&page::expand(body, length)?, self.network)?;
-        if !records.iter().all(|record| record.is_within(&self.scope)) {
-            return Err(Violation::OutOfScope.into());
-        }
-        self.bytes += body.len() as u64;
+        self.bytes += bytes as u64;
         self.pages += 1;
         let time = now.saturating_sub(since);
-        self.rate.took(body.len(), time);
+        self.rate.took(bytes, time);
         self.page_size.took(time);
         match asked {
             Asked::Since {

@@ -23,12 +23,36 @@ const ITEM: usize = 48;
 /// Roughly the bytes of the state of a log.
 const LOG_ITEM: usize = 130;
 
-/// The answer to a request, in messages to be sent in order. None if the message is no request.
+/// A frame of an answer.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Message(Message),
+    /// A page, which is written and compressed once the replica is let go of: others wait for it.
+    Page(RequestId, Vec<Record>),
+}
+
+impl Answer {
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Self::Message(message) => message,
+            Self::Page(id, records) => {
+                let raw = page::encode(&records);
+                Message::Page {
+                    id,
+                    length: u32::try_from(raw.len()).unwrap_or(u32::MAX),
+                    body: page::compress(&raw),
+                }
+            }
+        }
+    }
+}
+
+/// The answer to a request, in frames to be sent in order. None if the message is no request.
 pub(crate) fn answer(
     request: &Message,
     replica: &dyn Replica,
     scope: &Scope,
-) -> Result<Option<Vec<Message>>, CloseReason> {
+) -> Result<Option<Vec<Answer>>, CloseReason> {
     Ok(Some(match request {
         Message::Since { id, after, limit } => {
             let page = replica.since(scope, *after, clamp(*limit))?;
@@ -38,27 +62,24 @@ pub(crate) fn answer(
                 records: u32::try_from(page.records.len()).unwrap_or(u32::MAX),
                 remaining: page.remaining,
             };
-            match page.records.is_empty() {
-                true => vec![head],
-                false => vec![head, body(*id, &page.records)],
-            }
+            with_page(head, *id, page.records)
         }
         Message::Describe { id, tree, paths } => {
-            vec![Message::Described {
+            vec![Answer::Message(Message::Described {
                 id: *id,
                 descriptions: Few::new(descriptions(*tree, paths.as_slice(), replica, scope)?),
-            }]
+            })]
         }
         Message::List { id, tree, asks } => {
-            vec![Message::Listed {
+            vec![Answer::Message(Message::Listed {
                 id: *id,
                 listings: Few::new(listings(*tree, asks.as_slice(), replica, scope)?),
-            }]
+            })]
         }
         Message::Logs { id, ranges, limit } => {
-            vec![body(
+            vec![Answer::Page(
                 *id,
-                &stretches(ranges.as_slice(), replica, scope, clamp(*limit))?,
+                stretches(ranges.as_slice(), replica, scope, clamp(*limit))?,
             )]
         }
         Message::Fetch {
@@ -67,9 +88,9 @@ pub(crate) fn answer(
             items,
             limit,
         } => {
-            vec![body(
+            vec![Answer::Page(
                 *id,
-                &blobs(*kind, items.as_slice(), replica, scope, clamp(*limit))?,
+                blobs(*kind, items.as_slice(), replica, scope, clamp(*limit))?,
             )]
         }
         Message::Lacking {
@@ -86,13 +107,13 @@ fn clamp(limit: u32) -> usize {
     limit.min(MAX_PAGE_LIMIT) as usize
 }
 
-fn body(id: RequestId, records: &[Record]) -> Message {
-    let raw = page::encode(records);
-    Message::Page {
-        id,
-        length: u32::try_from(raw.len()).unwrap_or(u32::MAX),
-        body: page::compress(&raw),
+/// A head, and the page of which it tells, if there is anything in it.
+fn with_page(head: Message, id: RequestId, records: Vec<Record>) -> Vec<Answer> {
+    let mut answer = vec![Answer::Message(head)];
+    if !records.is_empty() {
+        answer.push(Answer::Page(id, records));
     }
+    answer
 }
 
 fn within(tree: Tree, scope: &Scope, path: &Path) -> Result<(), Violation> {

@@ -76,7 +76,7 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn deliver(&self, records: Vec<Record>) -> Result<Summary, String> {
+    async fn deliver(self: Arc<Self>, records: Vec<Record>) -> Result<Summary, String> {
         Ok(self.take(records))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{body, within};
+use super::{Answer, with_page, within};
 use crate::log::{Head, LogId, LogState};
 use crate::path::{Path, Reach, Scope, Space};
 use crate::replica::{self, LogItem, Record, Replica, ReplicaError, Tree};
@@ -28,7 +28,7 @@ pub(super) fn answer(
     replica: &dyn Replica,
     scope: &Scope,
     limit: usize,
-) -> Result<Vec<Message>, CloseReason> {
+) -> Result<Vec<Answer>, CloseReason> {
     let replica::Leaves::Logs(reach) = tree.leaves() else {
         return Err(Violation::Unsolicited.into());
     };
@@ -91,10 +91,7 @@ pub(super) fn answer(
         unclear: Few::new(unclear),
         records: u32::try_from(records.len()).unwrap_or(u32::MAX),
     };
-    Ok(match records.is_empty() {
-        true => vec![head],
-        false => vec![head, body(id, &records)],
-    })
+    Ok(with_page(head, id, records))
 }
 
 fn log_of(reach: Reach, path: &Path, item: &LogItem) -> LogId {
