@@ -147,6 +147,14 @@ impl Durable {
             None => Ok(()),
         }
     }
+
+    /// As [`Self::wait`], in a task.
+    pub async fn settled(self) -> Result<(), LedgerError> {
+        match self.0 {
+            Some(ticket) => ticket.await.map(drop).map_err(LedgerError::from),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What one node has accepted.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use rand::Rng;
 use tokio::spawn;
 use tokio::sync::watch;
@@ -23,6 +24,8 @@ use crate::transport::{self, Link, LinkError, LinkReader, LinkWriter};
 
 /// Bytes that may wait to be written before the session is asked for no more frames: a page and a little.
 const UNSENT: usize = 512 * 1024;
+/// Inputs that are handled together.
+const AT_ONCE: usize = 16;
 /// A frame of more bytes takes a while to read.
 const LONG: usize = 8 * 1024;
 /// Longest sleep, for deadlines that stand for never.
@@ -30,13 +33,14 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A store that several sessions read, and hand records to.
 pub trait Store: Send + Sync + 'static {
-    /// Calls `read` with the store as it is at one moment, all of it durable: what a peer is told must not
-    /// be lost after. It is called within the task: reads that may take long should let other tasks go on
-    /// meanwhile (`block_in_place`).
+    /// Calls `read` with the store as it is at one moment. If not all of that is durable yet, what is made of
+    /// it may be told to a peer once the returned future is done, and not at all if it fails: what a peer is
+    /// told must not be lost after. It is called within the task: reads that may take long should let other
+    /// tasks go on meanwhile (`block_in_place`).
     ///
     /// # Errors
-    /// When that can't be had, with `read` not called; the session ends then.
-    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError>;
+    /// When the store can't be read, or will not be durable; the session ends then.
+    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<Option<Settling>, ReplicaError>;
 
     /// Does something that may take long within the task; other tasks should go on meanwhile.
     fn work<T>(&self, work: impl FnOnce() -> T) -> T {
@@ -89,6 +93,16 @@ pub enum Ended {
     Link(#[from] LinkError),
 }
 
+/// Done once something is durable.
+pub type Settling = Pin<Box<dyn Future<Output = Result<(), ReplicaError>> + Send>>;
+
+/// Not to be sent yet.
+enum Held {
+    /// What stands behind it, before this is done.
+    Until(Settling),
+    Frame(Vec<u8>),
+}
+
 /// Under way in a task of its own: a session that reads the store waits for its lock with all that it polls.
 type Delivery = (Token, JoinHandle<Result<Summary, String>>);
 
@@ -117,8 +131,13 @@ pub async fn run_link<S: Store>(
         asking: None,
         answering: None,
         is_asked: false,
+        held: VecDeque::new(),
+        held_bytes: 0,
     };
     let ended = pump.run(rng, &mut stop, &mut watch).await;
+    if let Ended::Session(_) = &ended {
+        pump.release_all().await;
+    }
     for (_, delivery) in pump.deliveries.drain(..) {
         let _ = delivery.await;
     }
@@ -157,6 +176,9 @@ struct Pump<S> {
     answering: Option<Asking>,
     /// A question of ours is with the peer.
     is_asked: bool,
+    /// Frames behind what has to be durable before they are sent, and how many bytes.
+    held: VecDeque<Held>,
+    held_bytes: usize,
 }
 
 impl<S: Store> Pump<S> {
@@ -167,10 +189,12 @@ impl<S: Store> Pump<S> {
         watch: &mut (impl FnMut(Event) + Send),
     ) -> Ended {
         let mut changes = self.store.changes();
-        let mut input = Some(Input::Connected);
+        let mut inputs = vec![Input::Connected];
+        // The link ended; what came before that is handled first.
+        let mut broken = None;
         loop {
-            if let Some(input) = input.take()
-                && let Err(error) = self.handle(input, rng)
+            if !inputs.is_empty()
+                && let Err(error) = self.handle(std::mem::take(&mut inputs), rng)
             {
                 return CloseReason::from(error).into();
             }
@@ -178,58 +202,126 @@ impl<S: Store> Pump<S> {
                 Ok(deadline) => deadline,
                 Err(ended) => return ended,
             };
+            if let Some(ended) = broken {
+                return ended;
+            }
             let until_tick = deadline.map(|at| at.saturating_sub(self.store.now().elapsed).min(LONGEST));
-            input = tokio::select! {
-                frame = self.reader.recv() => match frame {
-                    Ok(frame) => Some(Input::Frame(frame)),
-                    Err(error) => return error.into(),
-                },
-                // With room again, the session may have more to send.
-                flushed = self.writer.flush(), if self.writer.needs_flush() => match flushed {
-                    Ok(()) => None,
-                    Err(error) => return error.into(),
-                },
-                (token, result) = any(&mut self.deliveries) => Some(Input::Delivered { token, result }),
-                asked = running(&mut self.asking) => {
-                    self.asking = None;
-                    self.is_asked = asked.is_some();
-                    asked
+            match self.next(&mut changes, stop, tick(until_tick)).await {
+                Ok(input) => inputs.extend(input),
+                Err(ended) => return ended,
+            }
+            // Whatever else is there already is handled with it: each look at the store may have to wait.
+            while inputs.len() < AT_ONCE {
+                match self.next(&mut changes, stop, pending()).now_or_never() {
+                    Some(Ok(input)) => inputs.extend(input),
+                    Some(Err(ended)) => {
+                        broken = Some(ended);
+                        break;
+                    }
+                    None => break,
                 }
-                answer = running(&mut self.answering) => {
-                    self.answering = None;
-                    answer
-                }
-                Ok(()) = changes.changed() => Some(Input::LocalChange),
-                _ = stop.wait_for(|stop| *stop) => Some(Input::Close),
-                () = tick(until_tick) => Some(Input::Tick),
-            };
+            }
         }
     }
 
-    fn handle(&mut self, input: Input, rng: &mut impl Rng) -> Result<(), ReplicaError> {
+    /// What happens next: an input, or something else that lets the session go on. Loses nothing when it is
+    /// dropped.
+    async fn next(
+        &mut self,
+        changes: &mut watch::Receiver<u64>,
+        stop: &mut watch::Receiver<bool>,
+        tick: impl Future<Output = ()>,
+    ) -> Result<Option<Input>, Ended> {
+        Ok(tokio::select! {
+            frame = self.reader.recv() => Some(Input::Frame(frame?)),
+            // With room again, the session may have more to send.
+            flushed = self.writer.flush(), if self.writer.needs_flush() => {
+                flushed?;
+                None
+            }
+            settled = settled(&mut self.held) => {
+                settled.map_err(CloseReason::from)?;
+                self.held.pop_front();
+                self.release()?;
+                None
+            }
+            (token, result) = any(&mut self.deliveries) => Some(Input::Delivered { token, result }),
+            asked = running(&mut self.asking) => {
+                self.asking = None;
+                self.is_asked = asked.is_some();
+                asked
+            }
+            answer = running(&mut self.answering) => {
+                self.answering = None;
+                answer
+            }
+            Ok(()) = changes.changed() => Some(Input::LocalChange),
+            _ = stop.wait_for(|stop| *stop) => Some(Input::Close),
+            () = tick => Some(Input::Tick),
+        })
+    }
+
+    fn handle(&mut self, inputs: Vec<Input>, rng: &mut impl Rng) -> Result<(), ReplicaError> {
         let (now, session) = (self.store.now(), &mut self.session);
-        let mut input = Some(match &input {
-            Input::Frame(frame) if frame.len() > LONG => self.store.work(|| session.read(input, now)),
-            _ => session.read(input, now),
-        });
-        self.store.read(&mut |replica| {
-            if let Some(input) = input.take() {
+        let mut inputs: VecDeque<_> = inputs.into();
+        // The first frames decide what the next ones mean.
+        if session.is_open() {
+            for input in &mut inputs {
+                let taken = std::mem::replace(input, Input::LocalChange);
+                *input = match &taken {
+                    Input::Frame(frame) if frame.len() > LONG => self.store.work(|| session.read(taken, now)),
+                    _ => session.read(taken, now),
+                };
+            }
+        }
+        let settling = self.store.read(&mut |replica| {
+            for input in inputs.drain(..) {
                 session.handle(input, replica, now, rng);
             }
-        })
+        })?;
+        if let Some(settling) = settling {
+            // This one is done no sooner than one before it.
+            self.held.pop_back_if(|last| matches!(last, Held::Until(_)));
+            self.held.push_back(Held::Until(settling));
+        }
+        Ok(())
+    }
+
+    /// Hands the frames that need not wait to the writer.
+    fn release(&mut self) -> Result<(), LinkError> {
+        while let Some(Held::Frame(frame)) = self.held.front() {
+            self.writer.push(frame)?;
+            self.held_bytes -= frame.len();
+            self.held.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Waits with what is held until it may be sent. What may not is left.
+    async fn release_all(&mut self) {
+        while self.release().is_ok()
+            && let Some(Held::Until(settling)) = self.held.front_mut()
+            && settling.await.is_ok()
+        {
+            self.held.pop_front();
+        }
     }
 
     /// Passes on what the session puts out. Returns when it wants to be called again; nothing if it has
     /// not been asked, as too much waits to be written.
     fn take_outputs(&mut self, watch: &mut impl FnMut(Event)) -> Result<Option<Duration>, Ended> {
         let mut deadline = None;
-        while self.writer.unsent() < UNSENT {
+        while self.writer.unsent() + self.held_bytes < UNSENT {
             let output = match self.session.has_page() {
                 true => self.store.work(|| self.session.poll_output()),
                 false => self.session.poll_output(),
             };
             match output {
-                Output::Send(frame) => self.writer.push(&frame)?,
+                Output::Send(frame) => {
+                    self.held_bytes += frame.len();
+                    self.held.push_back(Held::Frame(frame));
+                    self.release()?;
+                }
                 Output::Deliver { token, records } => {
                     let delivery = spawn(Arc::clone(&self.store).deliver(records));
                     self.deliveries.push_back((token, delivery));
@@ -299,6 +391,15 @@ async fn any(deliveries: &mut VecDeque<Delivery>) -> (Token, Result<Summary, Str
         }
     })
     .await
+}
+
+/// Waits for what holds up the oldest frame, if one is held up.
+async fn settled(held: &mut VecDeque<Held>) -> Result<(), ReplicaError> {
+    let has_frames = held.len() > 1;
+    match held.front_mut() {
+        Some(Held::Until(settling)) if has_frames => settling.await,
+        _ => pending().await,
+    }
 }
 
 async fn tick(after: Option<Duration>) {

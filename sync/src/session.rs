@@ -66,7 +66,7 @@ const FIGURES_EVERY: Duration = Duration::from_secs(1);
 ///    [`Output::Send`] frames in order; while more than a few wait to be written, poll no further, so that
 ///    a peer that asks but does not read is noticed.
 /// 3. Judge and store [`Output::Deliver`] in order, durably, and answer each with [`Input::Delivered`]. At
-///    most 3 are open at a time, each within [`page::MAX_PAGE`] bytes before decoding.
+///    most 6 are open at a time, each within [`page::MAX_PAGE`] bytes before decoding.
 /// 4. [`Input::LocalChange`] after every change of the replica, whoever it came from; several may be one.
 /// 5. [`Input::Tick`] at the time of the last [`Output::WaitUntil`].
 /// 6. Write down the last [`Event::Cursor`] for this peer and hand it to the next session as
@@ -155,6 +155,11 @@ impl Session {
     /// Is it over?
     pub fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed)
+    }
+
+    /// Was the peer let in, and is it not over?
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open(_) | Phase::Beside(_))
     }
 
     /// Will [`Self::poll_output`] write a page? That takes a while.

@@ -1,4 +1,5 @@
-//! What a sync session reads of the ledger.
+//! What a sync session reads of the ledger: all that was taken in, durable or not. Who reads tells nobody
+//! before it is: were it lost after a peer got it, its author would write its place anew.
 
 use anjuan_sync::id::ItemId;
 use anjuan_sync::replica::{
@@ -47,22 +48,23 @@ impl Ledger {
         read_update(&self.journal, position)
     }
 
-    /// Everything durable that peers may get is before it. Evidence does not move it: what somebody forged
-    /// is no news for others.
-    fn served_end(&self) -> u64 {
-        self.order.end().min(self.journal.end())
+    /// What stands at or after a fork is served as the fork's evidence only.
+    fn counted(&self, update: SignedUpdate) -> Option<Record> {
+        let header = update.header();
+        let counted = self.logs.state(&header.log()).map_or(0, LogState::counted);
+        (header.seq() <= counted).then_some(Record::Update(update))
     }
 
     fn record_at(&self, position: u64) -> Result<Option<Record>, LedgerError> {
+        if let Some(update) = self.recent.get(&position) {
+            return Ok(self.counted(update.clone()));
+        }
         let frame = self.journal.read(position)?;
         let broken = |what: String| LedgerError::Frame { position, what };
         Ok(match FrameKind::of(frame.kind) {
             Some(FrameKind::Update) => {
                 let update = SignedUpdate::decode(&frame.bytes).map_err(|error| broken(error.to_string()))?;
-                let header = update.header();
-                // What stands at or after a fork is served as the fork's evidence only.
-                let counted = self.logs.state(&header.log()).map_or(0, LogState::counted);
-                (header.seq() <= counted).then_some(Record::Update(update))
+                self.counted(update)
             }
             Some(FrameKind::Fork) => Some(Record::Fork(Box::new(read_fork(&frame.bytes).map_err(broken)?))),
             Some(FrameKind::Credential) => {
@@ -88,9 +90,9 @@ impl Replica for Ledger {
     }
 
     fn status(&self, scope: &Scope) -> Result<Status, ReplicaError> {
-        let position = Position::new(self.served_end());
         Ok(Status {
-            position,
+            // Evidence does not move it: what somebody forged is no news for others.
+            position: Position::new(self.order.end()),
             roots: self.digests.roots(scope),
         })
     }
@@ -129,7 +131,7 @@ impl Replica for Ledger {
     }
 
     fn since(&self, scope: &Scope, after: Position, limit: usize) -> Result<Page, ReplicaError> {
-        let end = self.served_end();
+        let end = self.order.end();
         let (positions, count) = self.order.since(scope, after.count(), end);
         let mut page = Page {
             records: Vec::new(),
@@ -141,6 +143,11 @@ impl Replica for Ledger {
             if bytes >= limit && !page.records.is_empty() {
                 page.next = Position::new(position);
                 page.remaining = count - read as u64;
+                break;
+            }
+            if position >= self.journal.end() && !self.recent.contains_key(&position) {
+                // It is no update, and not in the journal yet: for the next page, which is asked for later.
+                page.next = Position::new(position);
                 break;
             }
             if let Some(record) = self.record_at(position)? {
@@ -168,10 +175,6 @@ impl Replica for Ledger {
             }
             let left = usize::try_from(last - seq + 1).unwrap_or(usize::MAX);
             for entry in run.into_iter().take(left) {
-                if entry.position >= self.journal.end() {
-                    // Not durable yet: were it lost after a peer got it, its author would write its place anew.
-                    return Ok(records);
-                }
                 let record = Record::Update(Ledger::update_at(self, entry.position)?);
                 bytes += record.size();
                 records.push(record);

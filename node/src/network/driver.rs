@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use anjuan_sync::driver::{Ended, Store, run_link};
+use anjuan_sync::driver::{Ended, Settling, Store, run_link};
 use anjuan_sync::replica::{Cursor, Record, Replica, ReplicaError, Summary};
 use anjuan_sync::session::{
     CloseReason, Config, Event, Gate, Limits, NotAdmitted, Now, Role, Session, message::Hello,
@@ -27,8 +27,6 @@ use crate::service::{Delivered, Service};
 use crate::text;
 use crate::text::Text;
 
-/// How often a reader waits for the disk without the ledger's lock, before it does with it.
-const WAITS: u32 = 4;
 /// How long a peer that was not let in, or broke the protocol, stays out.
 const KEPT_OUT: Duration = Duration::from_secs(60);
 
@@ -150,8 +148,11 @@ struct PeerStore {
 }
 
 impl Store for PeerStore {
-    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError> {
-        block_in_place(|| read_durable(&self.service, read))
+    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<Option<Settling>, ReplicaError> {
+        let durable = block_in_place(|| read_now(&self.service, read))?;
+        Ok(durable.map(|durable| -> Settling {
+            Box::pin(async { durable.settled().await.map_err(ReplicaError::from) })
+        }))
     }
 
     fn work<T>(&self, work: impl FnOnce() -> T) -> T {
@@ -264,40 +265,35 @@ fn store(service: &Service, records: Vec<Record>, turn: Turn) -> Result<Taken, L
     service.settle_delivered(taken_in)
 }
 
-/// Reads the ledger with nothing in it that is not durable. While the lock is held nothing new comes.
+/// Reads the ledger as it is now. If not all of it is durable, what it is waited for with is returned: nobody
+/// may be told before, since memory would be ahead of what a restart remembers, and authors would write
+/// anew the places of logs that somebody has heard of. The lock is not held for that wait: hundreds of
+/// sessions that look at the ledger must not keep its operators from recording for a sync each.
 ///
-/// What is on its way to the disk is waited for without the lock, so that hundreds of sessions that look at
-/// the ledger don't keep its operators from recording for a sync each; only where there is always more on
-/// its way is the last wait under it.
-///
-/// Memory is ahead of a journal that has stopped: digests, places of logs and credentials would be told of
-/// what a restart forgets, and their authors would write those places anew. So the ledger first goes on from
-/// what is durable, and as long as it can't, peers are told nothing; whoever asks here reads on.
-pub(crate) fn read_durable(
-    service: &Service,
-    read: &mut dyn FnMut(&dyn Replica),
-) -> Result<(), ReplicaError> {
+/// Where the journal has stopped, the ledger first goes on from what is durable; as long as it can't, peers
+/// are told nothing. Whoever asks here reads on.
+fn read_now(service: &Service, read: &mut dyn FnMut(&dyn Replica)) -> Result<Option<Durable>, ReplicaError> {
     let mut ledger = service.ledger();
-    for _ in 0..WAITS {
-        if ledger.unsynced() == 0 {
-            break;
-        }
-        let Ok(durable) = ledger.barrier() else { break };
-        drop(ledger);
-        // If it failed, the next step tells.
-        let _ = durable.wait();
-        ledger = service.ledger();
-    }
-    let synced = ledger.barrier().and_then(Durable::wait);
     if let Err(error) = ledger.resume() {
         tracing::warn!(%error, "the journal takes nothing in; peers are told nothing meanwhile");
         return Err(error.into());
     }
-    if let Err(error) = synced {
-        tracing::warn!(%error, "the journal had stopped; the ledger goes on from what is durable");
-    }
     read(&*ledger);
-    Ok(())
+    match ledger.unsynced() {
+        0 => Ok(None),
+        _ => Ok(Some(ledger.barrier()?)),
+    }
+}
+
+/// As [`read_now`], and waits until it may be told.
+pub(crate) fn read_durable(
+    service: &Service,
+    read: &mut dyn FnMut(&dyn Replica),
+) -> Result<(), ReplicaError> {
+    match read_now(service, read)? {
+        Some(durable) => Ok(durable.wait()?),
+        None => Ok(()),
+    }
 }
 
 /// Drives the session of one link to its end.

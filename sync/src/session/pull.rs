@@ -29,10 +29,10 @@ mod stream;
 /// Requests that may be unanswered.
 const MAX_ASKED: usize = 4;
 /// Pages that may be on their way.
-const MAX_PAGES_ASKED: usize = 2;
+const MAX_PAGES_ASKED: usize = 3;
 /// Pages that may be with the driver when another one is asked for: while one is stored, the signatures of
-/// the next are checked.
-const MAX_PAGES_OPEN: usize = 2;
+/// the next are checked, and the one before is on its way to the disk.
+const MAX_PAGES_OPEN: usize = 3;
 /// Logs asked for in one request: few enough that a broken link costs little.
 const LOGS_AT_ONCE: usize = 128;
 /// Places told of in one request.
@@ -353,8 +353,12 @@ impl Puller {
         if !is_honest || (answered == 0 && records == 0) {
             return Err(Violation::Position.into());
         }
+        // Those that the answer did not come to can be told of anew before it is taken in; but the first of
+        // them, of which it may have brought a part.
+        let untouched = paths.split_off(paths.len().min(answered + 1));
+        let tree = *tree;
         let lacked = Lacked {
-            tree: *tree,
+            tree,
             paths: std::mem::take(paths),
             answered,
             unclear,
@@ -364,6 +368,11 @@ impl Puller {
         } else {
             self.asked.remove(&id);
             self.open_delivery(Vec::new(), After::Lacked(lacked));
+        }
+        if let Work::Repair(repair) = &mut self.work {
+            repair
+                .lacking
+                .extend(untouched.into_iter().map(|path| (tree, path)));
         }
         Ok(())
     }

@@ -25,7 +25,8 @@ pub(super) enum What {
 
 impl Session {
     /// Does what can be done of an input without the replica. [`Session::handle`] does it by itself; where
-    /// others wait for the replica meanwhile, call this before, with nothing handled in between.
+    /// others wait for the replica meanwhile, call this before; as long as the peer is not let in, with nothing
+    /// handled in between.
     pub fn read(&self, input: Input, now: Now) -> Input {
         match input {
             Input::Frame(frame) => Input::Read(Received {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anjuan_sync::driver::{Ended, Store, run_link};
+use anjuan_sync::driver::{Ended, Settling, Store, run_link};
 use anjuan_sync::id::{CertificateId, NetworkId, NodeKey, StoreEpoch};
 use anjuan_sync::replica::conformance::Author;
 use anjuan_sync::replica::memory::Judge;
@@ -68,12 +68,12 @@ impl Memory {
 }
 
 impl Store for Memory {
-    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<(), ReplicaError> {
+    fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<Option<Settling>, ReplicaError> {
         if self.failing.load(Ordering::Relaxed) {
             return Err(ReplicaError("the disk is full".into()));
         }
         read(&*self.replica.lock().expect("not poisoned"));
-        Ok(())
+        Ok(None)
     }
 
     async fn deliver(self: Arc<Self>, records: Vec<Record>) -> Result<Summary, String> {

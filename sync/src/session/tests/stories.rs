@@ -157,7 +157,7 @@ fn an_empty_standby_takes_a_year_in_place_by_place_over_a_link_that_breaks() {
     let mut world = World::new(19);
     let (county, standby) = (world.node(COUNTY), world.node(COUNTY));
     fill(&mut world, county, 60, UPDATES);
-    world.connect_until(standby, county, 24);
+    world.connect_until(standby, county, 32);
     world.settle();
     let held = world.nodes[standby].replica.counted().count();
     assert!(held > 0 && held < UPDATES, "{held}");
