@@ -42,6 +42,7 @@ use self::cases::Cases;
 pub use self::commit::{Draft, RecordError, Recorded};
 use self::document_state::DocumentState;
 pub(crate) use self::fork::read_fork;
+pub(crate) use self::incoming::processors;
 pub use self::incoming::{Checked, Outcome, Taken, check, check_on};
 pub use self::index::{DocumentKey, Held, Standing};
 pub use self::open::{OpenReport, Opening};

@@ -162,6 +162,35 @@ enum Step {
     Missing(CertificateId),
 }
 
+/// A certificate or a revocation that was read. To read one takes about as long as to check its signature, and
+/// needs nothing that is known.
+#[derive(Debug)]
+pub struct Unjudged(Read);
+
+#[derive(Debug)]
+enum Read {
+    Certificate(Box<SignedCertificate>),
+    Revocation(Box<SignedRevocation>),
+}
+
+impl Unjudged {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it is none, whatever is known.
+    pub fn read(bytes: &[u8]) -> Result<Self, Refused> {
+        let envelope: Envelope = encoding::decode(bytes, MAX_CREDENTIAL)?;
+        Ok(Self(match envelope.kind {
+            CredentialKind::Certificate => {
+                Read::Certificate(Box::new(SignedCertificate::from_envelope(envelope)?))
+            }
+            CredentialKind::Revocation => {
+                Read::Revocation(Box::new(SignedRevocation::from_envelope(envelope)?))
+            }
+        }))
+    }
+}
+
 impl Credentials {
     /// The set that holds a network's root alone.
     ///
@@ -190,7 +219,15 @@ impl Credentials {
 
     /// Takes in a credential, if it is one of the network's.
     pub fn offer(&mut self, bytes: &[u8]) -> Offered {
-        let adopted = match self.step(bytes) {
+        match Unjudged::read(bytes) {
+            Ok(unjudged) => self.offer_read(unjudged, bytes),
+            Err(refused) => Offered::Refused(refused),
+        }
+    }
+
+    /// As [`Self::offer`], of what was read from these bytes before.
+    pub fn offer_read(&mut self, unjudged: Unjudged, bytes: &[u8]) -> Offered {
+        let adopted = match self.step(unjudged) {
             Ok(Step::Taken(adopted)) => adopted,
             Ok(Step::Known) => return Offered::Known,
             Ok(Step::Missing(certificate)) => {
@@ -204,7 +241,7 @@ impl Credentials {
         while let Some(came) = new.get(next) {
             next += 1;
             for bytes in self.waiting.take(CertificateId::from_bytes(*came.id.as_bytes())) {
-                match self.step(&bytes) {
+                match Unjudged::read(&bytes).and_then(|unjudged| self.step(unjudged)) {
                     Ok(Step::Taken(adopted)) => new.push(adopted),
                     Ok(Step::Missing(certificate)) => self.waiting.add(certificate, &bytes),
                     // What turns out false leaves no trace: it was never taken in.
@@ -215,11 +252,10 @@ impl Credentials {
         Offered::New(new)
     }
 
-    fn step(&mut self, bytes: &[u8]) -> Result<Step, Refused> {
-        let envelope: Envelope = encoding::decode(bytes, MAX_CREDENTIAL)?;
-        match envelope.kind {
-            CredentialKind::Certificate => self.step_certificate(SignedCertificate::from_envelope(envelope)?),
-            CredentialKind::Revocation => self.step_revocation(SignedRevocation::from_envelope(envelope)?),
+    fn step(&mut self, unjudged: Unjudged) -> Result<Step, Refused> {
+        match unjudged.0 {
+            Read::Certificate(certificate) => self.step_certificate(*certificate),
+            Read::Revocation(revocation) => self.step_revocation(*revocation),
         }
     }
 

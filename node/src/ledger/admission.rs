@@ -15,7 +15,7 @@ use super::index::{DocumentKey, LogEntry, Table, encode, log_key, run_key, space
 use super::query::is_past_fork;
 use super::sealed::sync_id;
 use super::{Durable, FrameKind, Ledger, LedgerError};
-use crate::authority::credentials::{AuthorError, Offered};
+use crate::authority::credentials::{AuthorError, Offered, Refused, Unjudged};
 use crate::epoch;
 use crate::journal::{Frame, Kind};
 use crate::particulars::{Offered as SealedOffered, SealedItem, VerifiedItem};
@@ -104,7 +104,7 @@ impl<'l> Intake<'l> {
         let frames = self.frames.len();
         match FrameKind::of(kind) {
             Some(FrameKind::Credential) => {
-                self.take_credential(bytes.clone())?;
+                self.take_credential(Unjudged::read(&bytes), bytes.clone())?;
             }
             Some(FrameKind::Update) => {
                 let update = SignedUpdate::decode(&bytes).map_err(|error| broken(error.to_string()))?;
@@ -152,7 +152,7 @@ impl<'l> Intake<'l> {
                 let [a, b] = *pair;
                 self.take_fork([a.into_inner(), b.into_inner()])
             }
-            One::Credential(bytes) => self.take_credential(bytes),
+            One::Credential { read, bytes } => self.take_credential(read, bytes),
             One::Sealed(bytes) => self.take_sealed(&bytes),
             One::Forged { reason, bytes } => {
                 self.keep_evidence(&reason, &bytes);
@@ -371,8 +371,16 @@ impl<'l> Intake<'l> {
         Ok(())
     }
 
-    fn take_credential(&mut self, bytes: Vec<u8>) -> Result<Outcome, LedgerError> {
-        match Arc::make_mut(&mut self.ledger.credentials).offer(&bytes) {
+    fn take_credential(
+        &mut self,
+        read: Result<Unjudged, Refused>,
+        bytes: Vec<u8>,
+    ) -> Result<Outcome, LedgerError> {
+        let offered = match read {
+            Ok(unjudged) => Arc::make_mut(&mut self.ledger.credentials).offer_read(unjudged, &bytes),
+            Err(refused) => Offered::Refused(refused),
+        };
+        match offered {
             Offered::New(adopted) => {
                 for one in adopted {
                     let Some(bytes) = self.ledger.credentials.item(&one.id) else {

@@ -14,12 +14,18 @@ use rand::{CryptoRng, SeedableRng as _};
 
 use super::fork::fork_bytes;
 use super::index::DocumentKey;
+use crate::authority::credentials::{Refused, Unjudged};
 
 /// Signatures that are worth a thread of their own: a fifth of a page.
 const BATCH: usize = 128;
 
 /// Asked for once: on Linux it reads half a dozen files, which costs as much as a signature.
 static PROCESSORS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, NonZeroUsize::get));
+
+/// How many processors there are.
+pub(crate) fn processors() -> usize {
+    *PROCESSORS
+}
 
 /// What became of one thing that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,15 +79,28 @@ pub(super) enum One {
     Own(SignatureVerified<SignedUpdate>),
     Update(SignatureVerified<SignedUpdate>),
     Fork(Box<[SignatureVerified<SignedHeader>; 2]>),
-    Credential(Vec<u8>),
+    Credential {
+        read: Result<Unjudged, Refused>,
+        bytes: Vec<u8>,
+    },
     Sealed(Vec<u8>),
-    Forged { reason: String, bytes: Vec<u8> },
+    Forged {
+        reason: String,
+        bytes: Vec<u8>,
+    },
+}
+
+impl One {
+    fn credential(bytes: Vec<u8>) -> Self {
+        let read = Unjudged::read(&bytes);
+        Self::Credential { read, bytes }
+    }
 }
 
 /// Checks the signatures of what came in, those of updates in batches on all processors but one, which is
 /// for those who work here meanwhile.
 pub fn check(records: Vec<Record>, rng: &mut impl CryptoRng) -> Checked {
-    check_on(*PROCESSORS - 1, records, rng)
+    check_on(processors() - 1, records, rng)
 }
 
 /// As [`check`], on at most so many threads.
@@ -96,7 +115,7 @@ pub fn check_on(threads: usize, records: Vec<Record>, rng: &mut impl CryptoRng) 
                 None
             }
             Record::Fork(pair) => Some(check_fork(*pair)),
-            Record::Credential(blob) => Some(One::Credential(blob.bytes)),
+            Record::Credential(blob) => Some(One::credential(blob.bytes)),
             Record::Sealed(blob) => Some(One::Sealed(blob.bytes)),
             Record::Held { .. } => Some(One::Forged {
                 reason: "an announcement where an item is due".into(),
@@ -164,6 +183,6 @@ impl Checked {
 
     /// Certificates and revocations, from a file or an authority's hand.
     pub fn credentials(items: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        Self(items.into_iter().map(One::Credential).collect())
+        Self(items.into_iter().map(One::credential).collect())
     }
 }
