@@ -41,6 +41,8 @@ pub(crate) struct Levels {
     theirs: Option<State>,
     said: Option<State>,
     said_at: Duration,
+    /// Each State for a change of our own takes [`Limits::notify_interval`]: up to here they are spent.
+    paid_until: Duration,
     /// Everything before it in the peer's order was taken in.
     cursor: Option<Position>,
     /// The cursor that the driver knows.
@@ -74,6 +76,7 @@ impl Levels {
             theirs: None,
             said: None,
             said_at: Duration::ZERO,
+            paid_until: Duration::ZERO,
             cursor,
             told_cursor: cursor,
             stream_to: None,
@@ -286,7 +289,15 @@ impl Levels {
             return Step::Say(self.say(mine, false, now));
         }
         if said.roots != mine.roots {
-            return self.say_not_before(later(self.said_at, limits.notify_interval), mine, false, now);
+            // A few at once, so that one change need not wait for the one before it to have settled.
+            let ahead = limits
+                .notify_interval
+                .saturating_mul(limits.notify_burst.saturating_sub(1));
+            let step = self.say_not_before(self.paid_until.saturating_sub(ahead), mine, false, now);
+            if let Step::Say(_) = step {
+                self.paid_until = later(self.paid_until.max(now), limits.notify_interval);
+            }
+            return step;
         }
         // Nothing more to take or to say. Is the peer as far?
         let done = !theirs.pulling && theirs.taken >= Some(said.position) && theirs.round >= self.round;

@@ -21,8 +21,10 @@ pub struct Limits {
     pub places: usize,
     /// The peer's clock may be so far from ours without an event.
     pub clock_skew: Duration,
-    /// States are not sent more often than this, for changes of our own.
+    /// States are not sent more often than this, on average, for changes of our own.
     pub notify_interval: Duration,
+    /// So many of them may be sent at once.
+    pub notify_burst: u32,
     /// While pulling, States are not sent more often than this.
     pub notify_interval_pulling: Duration,
     /// How long a peer may leave what is here untaken before it is an event.
@@ -45,6 +47,7 @@ impl Default for Limits {
             places: 65_536,
             clock_skew: Duration::from_secs(300),
             notify_interval: Duration::from_millis(50),
+            notify_burst: 8,
             notify_interval_pulling: Duration::from_secs(30),
             settle: Duration::from_secs(120),
             repair_pause: Duration::from_secs(30),
