@@ -39,7 +39,7 @@ pub const MAX_TAKEN: usize = 64;
 /// Bytes in the longest page, compressed: what zstd cannot compress gets a little longer.
 const MAX_BODY: usize = 1024 * 1024;
 const _: () =
-    assert!(crate::session::page::MAX_PAGE + crate::session::page::MAX_PAGE / 128 + 1024 < MAX_BODY);
+    assert!(crate::session::page::MAX_PAGE + crate::session::page::MAX_PAGE / 256 + 1024 < MAX_BODY);
 const PAGE: u8 = 1;
 const END: u8 = 0;
 

@@ -13,6 +13,9 @@ use crate::replica::{Blob, BlobKind, Cursor, Position, Record, Replica, ReplicaE
 use crate::session::page;
 use crate::update::Timestamp;
 
+/// Bytes of records in a page, but for the last of them: a stick that is pulled out costs no more.
+const PAGE_LIMIT: usize = 512 * 1024;
+
 /// Who writes a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -147,7 +150,7 @@ impl<W: Write> Export<W> {
 
     /// Writes another page; false once the bundle is complete.
     pub fn step(&mut self, replica: &dyn Replica) -> Result<bool, BundleError> {
-        let limit = page::MAX_PAGE_LIMIT as usize;
+        let limit = PAGE_LIMIT;
         let mut records = Vec::new();
         let mut size = 0;
         loop {

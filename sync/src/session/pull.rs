@@ -29,10 +29,10 @@ mod stream;
 /// Requests that may be unanswered.
 const MAX_ASKED: usize = 4;
 /// Pages that may be on their way.
-const MAX_PAGES_ASKED: usize = 3;
+const MAX_PAGES_ASKED: usize = 2;
 /// Pages that may be with the driver when another one is asked for: while one is stored, the signatures of
 /// the next are checked, and the one before is on its way to the disk.
-const MAX_PAGES_OPEN: usize = 3;
+const MAX_PAGES_OPEN: usize = 2;
 /// Logs asked for in one request: few enough that a broken link costs little.
 const LOGS_AT_ONCE: usize = 128;
 /// Places told of in one request.
