@@ -1,5 +1,6 @@
 //! The running node's side of the network: an endpoint, a session for each link, and who is level.
 
+mod announcing;
 pub(crate) mod clock;
 mod driver;
 mod joining;
@@ -24,6 +25,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, block_in_place, spawn_blocking};
 use tokio::time::{interval, sleep};
 
+use self::announcing::Announcer;
 pub(crate) use self::driver::read_durable;
 pub(crate) use self::joining::{ask_to_join, parent_address, read_answer};
 use self::table::Table;
@@ -46,8 +48,8 @@ pub struct NetworkHandle(Arc<Shared>);
 struct Shared {
     endpoint: Endpoint,
     runtime: Handle,
-    /// Counts changes of the ledger; every session watches it.
-    changes: watch::Sender<u64>,
+    /// Tells the sessions of changes of the ledger.
+    announcer: Arc<Announcer>,
     /// Counts checkpoints signed; every session that has its peer witness them watches it.
     signed: watch::Sender<u64>,
     /// Nodes named as witnesses.
@@ -73,7 +75,7 @@ const SAVING: Duration = Duration::from_secs(60);
 impl NetworkHandle {
     /// Tells every session that the ledger has something new.
     pub(crate) fn announce(&self) {
-        self.0.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.0.announcer.announce();
     }
 
     /// Tells every session that there is a new checkpoint, or something to report.
@@ -259,7 +261,7 @@ impl Network {
         let handle = NetworkHandle(Arc::new(Shared {
             endpoint,
             runtime: Handle::current(),
-            changes: watch::Sender::new(0),
+            announcer: Announcer::new(Handle::current()),
             signed: watch::Sender::new(0),
             witnesses,
             witness_for: settings.witness_for.iter().map(UnitCode::path).collect(),
@@ -286,7 +288,7 @@ impl Network {
         let handle = self.handle.clone();
         async move {
             tokio::pin!(stop);
-            let mut changes = handle.0.changes.subscribe();
+            let mut changes = handle.0.announcer.subscribe();
             let mut told = String::new();
             loop {
                 changes.borrow_and_update();

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::Listening;
+use crate::ledger::processors;
 use crate::network::{Network, Settings};
 use crate::service::call::{Handle as _, Passphrase, Status};
 use crate::service::setup::Serve;
@@ -40,9 +41,9 @@ impl Node {
                 listening.serve(service.clone(), wait(stopped.clone())),
             ));
         }
-        let sweeping = service.clone();
+        let (sweeping, stopping) = (service.clone(), stopped.clone());
         tasks.push(tokio::task::spawn_blocking(move || {
-            if let Err(error) = sweeping.sweep_erasures() {
+            if let Err(error) = sweeping.sweep_erasures(|| *stopping.borrow()) {
                 tracing::warn!(%error, "erasures ordered earlier were not all carried out");
             }
         }));
@@ -69,10 +70,10 @@ impl Drop for Node {
     }
 }
 
-/// A runtime for a node.
+/// A runtime for a node: what it does for peers leaves a processor to those who work here.
 pub fn runtime() -> Result<Runtime, ServiceError> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
+        .worker_threads((processors() - 1).clamp(1, 4))
         .enable_all()
         .build()
         .map_err(|error| ServiceError::new(ErrorKind::Internal, Text::same(error.to_string())))

@@ -17,6 +17,7 @@ mod metrics;
 mod operators;
 mod particulars;
 mod peers;
+mod permits;
 mod record;
 pub mod setup;
 mod signing;
@@ -29,8 +30,9 @@ mod verify;
 pub mod view;
 mod words;
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anjuan_sync::{LogEpoch, Timestamp};
@@ -40,15 +42,15 @@ pub use call::{Call, Handle, HandleAll, Progress};
 pub(crate) use checkpoints::Answered;
 pub use error::{ErrorKind, ServiceError};
 
-pub(crate) use self::delivered::Delivered;
 use self::marks::Marks;
+use self::permits::Permits;
 use self::signing::Sessions;
 use self::sync::Tally;
 use crate::enrol::TicketBook;
 use crate::files::Disk;
 use crate::home::Home;
 use crate::keys::{KdfCost, KeyStore, NodeKey};
-use crate::ledger::{Ledger, Opening};
+use crate::ledger::{Ledger, Opening, processors};
 use crate::network::NetworkHandle;
 use crate::notary::Notary;
 use crate::text::Text;
@@ -96,6 +98,10 @@ struct Inner {
     /// An auditor's node, by its certificate.
     auditor: bool,
     ledger: Mutex<Ledger>,
+    /// Whoever works for peers waits here, not at the ledger.
+    for_peers: Mutex<()>,
+    /// To check the signatures of what peers deliver: all processors but one.
+    checking: Permits,
     /// Its lock is taken before the ledger's by whoever needs both.
     notary: Mutex<Notary>,
     keys: KeyStore,
@@ -158,6 +164,8 @@ impl Service {
             unit,
             auditor,
             ledger: Mutex::new(ledger),
+            for_peers: Mutex::default(),
+            checking: Permits::new(processors() - 1),
             notary: Mutex::new(notary),
             keys,
             node,
@@ -191,6 +199,25 @@ impl Service {
     /// The ledger, for one thread at a time.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         lock(&self.0.ledger)
+    }
+
+    /// The ledger, for work that a peer is the cause of. Only one thread of them waits for the ledger at a time,
+    /// so that whoever records here is behind one of them, and not behind hundreds.
+    pub(crate) fn ledger_for_peers(&self) -> ForPeers<'_> {
+        let turn = lock(&self.0.for_peers);
+        ForPeers {
+            ledger: self.ledger(),
+            _turn: turn,
+        }
+    }
+
+    /// As [`Self::ledger_for_peers`], if there is nothing to wait for.
+    pub(crate) fn try_ledger_for_peers(&self) -> Option<ForPeers<'_>> {
+        let turn = try_lock(&self.0.for_peers)?;
+        Some(ForPeers {
+            ledger: try_lock(&self.0.ledger)?,
+            _turn: turn,
+        })
     }
 
     /// The home.
@@ -242,6 +269,35 @@ impl Service {
 /// and the journal is checked against it on the next start.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+/// The ledger, in the hands of a thread that works for a peer.
+pub(crate) struct ForPeers<'a> {
+    // Let go of first.
+    ledger: MutexGuard<'a, Ledger>,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Deref for ForPeers<'_> {
+    type Target = Ledger;
+
+    fn deref(&self) -> &Ledger {
+        &self.ledger
+    }
+}
+
+impl DerefMut for ForPeers<'_> {
+    fn deref_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
 }
 
 fn fresh_epoch() -> LogEpoch {

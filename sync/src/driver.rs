@@ -26,8 +26,6 @@ use crate::transport::{self, Link, LinkError, LinkReader, LinkWriter};
 const UNSENT: usize = 512 * 1024;
 /// Inputs that are handled together.
 const AT_ONCE: usize = 16;
-/// A frame of more bytes takes a while to read.
-const LONG: usize = 8 * 1024;
 /// Longest sleep, for deadlines that stand for never.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -35,8 +33,8 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub trait Store: Send + Sync + 'static {
     /// Calls `read` with the store as it is at one moment. If not all of that is durable yet, what is made of
     /// it may be told to a peer once the returned future is done, and not at all if it fails: what a peer is
-    /// told must not be lost after. It is called within the task: reads that may take long should let other
-    /// tasks go on meanwhile (`block_in_place`).
+    /// told must not be lost after. It is called within the task: whoever has to wait for the store should let
+    /// other tasks go on meanwhile (`block_in_place`).
     ///
     /// # Errors
     /// When the store can't be read, or will not be durable; the session ends then.
@@ -268,17 +266,24 @@ impl<S: Store> Pump<S> {
         if session.is_open() {
             for input in &mut inputs {
                 let taken = std::mem::replace(input, Input::LocalChange);
-                *input = match &taken {
-                    Input::Frame(frame) if frame.len() > LONG => self.store.work(|| session.read(taken, now)),
-                    _ => session.read(taken, now),
+                *input = match taken.takes_long() {
+                    true => self.store.work(|| session.read(taken, now)),
+                    false => session.read(taken, now),
                 };
             }
         }
-        let settling = self.store.read(&mut |replica| {
-            for input in inputs.drain(..) {
-                session.handle(input, replica, now, rng);
-            }
-        })?;
+        let takes_long = inputs.iter().any(Input::takes_long);
+        let mut look = || {
+            self.store.read(&mut |replica| {
+                for input in inputs.drain(..) {
+                    session.handle(input, replica, now, rng);
+                }
+            })
+        };
+        let settling = match takes_long {
+            true => self.store.work(look),
+            false => look(),
+        }?;
         if let Some(settling) = settling {
             // This one is done no sooner than one before it.
             self.held.pop_back_if(|last| matches!(last, Held::Until(_)));
@@ -312,7 +317,7 @@ impl<S: Store> Pump<S> {
     fn take_outputs(&mut self, watch: &mut impl FnMut(Event)) -> Result<Option<Duration>, Ended> {
         let mut deadline = None;
         while self.writer.unsent() + self.held_bytes < UNSENT {
-            let output = match self.session.has_page() {
+            let output = match self.session.has_long_page() {
                 true => self.store.work(|| self.session.poll_output()),
                 false => self.session.poll_output(),
             };

@@ -16,7 +16,7 @@ use rand::Rng;
 
 use crate::id::StoreEpoch;
 use crate::path::Scope;
-use crate::replica::{Cursor, Replica, ReplicaError, Tree};
+use crate::replica::{Cursor, Record, Replica, ReplicaError, Tree};
 
 mod asks;
 mod beside;
@@ -51,7 +51,7 @@ use level::{Here, Levels, Step};
 use limits::Bucket;
 use message::Message;
 use pull::{Done, Effect, Puller};
-use received::What;
+use received::{LONG, What};
 use serve::Answer;
 
 /// Figures are put out no more often than this, but when a side comes level.
@@ -66,7 +66,7 @@ const FIGURES_EVERY: Duration = Duration::from_secs(1);
 ///    [`Output::Send`] frames in order; while more than a few wait to be written, poll no further, so that
 ///    a peer that asks but does not read is noticed.
 /// 3. Judge and store [`Output::Deliver`] in order, durably, and answer each with [`Input::Delivered`]. At
-///    most 6 are open at a time, each within [`page::MAX_PAGE`] bytes before decoding.
+///    most 4 are open at a time, each within [`page::MAX_PAGE`] bytes before decoding.
 /// 4. [`Input::LocalChange`] after every change of the replica, whoever it came from; several may be one.
 /// 5. [`Input::Tick`] at the time of the last [`Output::WaitUntil`].
 /// 6. Write down the last [`Event::Cursor`] for this peer and hand it to the next session as
@@ -162,10 +162,14 @@ impl Session {
         matches!(self.phase, Phase::Open(_) | Phase::Beside(_))
     }
 
-    /// Will [`Self::poll_output`] write a page? That takes a while.
-    pub fn has_page(&self) -> bool {
-        let next = self.sends.front();
-        self.control.is_empty() && matches!(next, Some((Sending::Page(_), _)))
+    /// Will [`Self::poll_output`] write a page that takes a while?
+    pub fn has_long_page(&self) -> bool {
+        match self.sends.front() {
+            Some((Sending::Page(Answer::Page(_, records)), _)) if self.control.is_empty() => {
+                records.iter().map(Record::size).sum::<usize>() > LONG
+            }
+            _ => false,
+        }
     }
 
     /// What comes next. See [`Session`].

@@ -221,6 +221,17 @@ impl Cases {
         Ok(records.into_iter().collect())
     }
 
+    /// Where the records of a table are, to be read without the ledger, and the keys of those that may not be
+    /// there yet.
+    pub(super) fn keys(
+        &self,
+        table: Table,
+        prefix: &[u8],
+    ) -> Result<(Option<Arc<CaseStore>>, impl Iterator<Item = &Vec<u8>>), LedgerError> {
+        let news = self.on_the_way().flat_map(move |some| some.scan(table, prefix));
+        Ok((self.store()?.cloned(), news.map(|(key, _)| key)))
+    }
+
     /// Is there so much in memory that it should be written?
     pub(super) fn is_full(&self) -> bool {
         self.store.is_some() && self.pending.bytes >= FULL

@@ -13,7 +13,7 @@ use super::projection::{history, project};
 use super::{Ledger, LedgerError};
 use crate::document::Extracted;
 use crate::kind::{History, Projection};
-use crate::store::Reflects;
+use crate::store::{CaseStore, Reflects};
 
 /// One stored update of a document with all that is known of it.
 #[derive(Clone, Debug)]
@@ -46,6 +46,26 @@ pub(super) fn is_past_fork(logs: &LogTable, space: &Space, held: &Held) -> bool 
     match logs.state(&held.log(space)) {
         Some(LogState::Forked { seq, .. }) => held.seq >= *seq,
         _ => false,
+    }
+}
+
+/// The documents that were there at a moment, and perhaps some that came since. Documents never go.
+pub(crate) struct DocumentList {
+    /// Those that may not be in the store yet.
+    keys: BTreeSet<DocumentKey>,
+    prefix: &'static [u8],
+    store: Option<Arc<CaseStore>>,
+}
+
+impl DocumentList {
+    pub(crate) fn read(self) -> Result<Vec<DocumentKey>, LedgerError> {
+        let mut keys = self.keys;
+        if let Some(store) = self.store {
+            for stored in store.scan_prefix(Table::Document.into(), self.prefix) {
+                keys.extend(DocumentKey::from_key(&stored?.0));
+            }
+        }
+        Ok(keys.into_iter().collect())
     }
 }
 
@@ -126,18 +146,24 @@ impl Ledger {
 
     /// Every document stored in the spaces of this reach at or below the node's unit, or above it.
     pub fn documents(&self, reach: Reach) -> Result<Vec<DocumentKey>, LedgerError> {
-        let prefix = match reach {
+        self.document_list(reach)?.read()
+    }
+
+    /// As [`Self::documents`], to be read once the ledger is let go of: there may be many.
+    pub(crate) fn document_list(&self, reach: Reach) -> Result<DocumentList, LedgerError> {
+        let prefix: &[u8] = match reach {
             Reach::Up => b"u",
             Reach::Down => b"d",
         };
-        let stored = self.cases.scan(Table::Document, prefix)?;
-        let mut keys: BTreeSet<_> = stored
-            .iter()
-            .filter_map(|(key, _)| DocumentKey::from_key(key))
-            .collect();
+        let (store, news) = self.cases.keys(Table::Document, prefix)?;
         let open = self.documents.iter().map(|(key, _)| key);
-        keys.extend(open.filter(|key| key.space.reach == reach).cloned());
-        Ok(keys.into_iter().collect())
+        let open = open.filter(|key| key.space.reach == reach).cloned();
+        let news = news.filter_map(|key| DocumentKey::from_key(key));
+        Ok(DocumentList {
+            keys: open.chain(news).collect(),
+            prefix,
+            store,
+        })
     }
 
     /// Every document with what is stored of it.

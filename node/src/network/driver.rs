@@ -14,6 +14,7 @@ use minicbor::bytes::ByteVec;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, rng};
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{block_in_place, spawn_blocking};
 
@@ -22,8 +23,8 @@ use super::{NetworkHandle, clock, words};
 use crate::authority::certificate::CertificateKind;
 use crate::authority::credentials::{Credentials, PeerError};
 use crate::ledger::{Checked, Durable, Ledger, LedgerError, Outcome, Taken};
+use crate::service::Service;
 use crate::service::marks::Who;
-use crate::service::{Delivered, Service};
 use crate::text;
 use crate::text::Text;
 
@@ -149,7 +150,7 @@ struct PeerStore {
 
 impl Store for PeerStore {
     fn read(&self, read: &mut dyn FnMut(&dyn Replica)) -> Result<Option<Settling>, ReplicaError> {
-        let durable = block_in_place(|| read_now(&self.service, read))?;
+        let durable = read_now(&self.service, read)?;
         Ok(durable.map(|durable| -> Settling {
             Box::pin(async { durable.settled().await.map_err(ReplicaError::from) })
         }))
@@ -175,7 +176,7 @@ impl Store for PeerStore {
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
-        self.network.0.changes.subscribe()
+        self.network.0.announcer.subscribe()
     }
 
     fn now(&self) -> Now {
@@ -255,7 +256,7 @@ impl PeerStore {
 /// what comes after is. Blocking; it waits only for those that began before it.
 fn store(service: &Service, records: Vec<Record>, turn: Turn) -> Result<Taken, LedgerError> {
     let Turn { before, stored } = turn;
-    let checked = Delivered::check(records);
+    let checked = service.check_delivered(records);
     if let Some(before) = before {
         // It ends when the one before is stored, or failed.
         let _ = before.blocking_recv();
@@ -273,7 +274,10 @@ fn store(service: &Service, records: Vec<Record>, turn: Turn) -> Result<Taken, L
 /// Where the journal has stopped, the ledger first goes on from what is durable; as long as it can't, peers
 /// are told nothing. Whoever asks here reads on.
 fn read_now(service: &Service, read: &mut dyn FnMut(&dyn Replica)) -> Result<Option<Durable>, ReplicaError> {
-    let mut ledger = service.ledger();
+    let mut ledger = match service.try_ledger_for_peers() {
+        Some(ledger) => ledger,
+        None => waiting(|| service.ledger_for_peers()),
+    };
     if let Err(error) = ledger.resume() {
         tracing::warn!(%error, "the journal takes nothing in; peers are told nothing meanwhile");
         return Err(error.into());
@@ -282,6 +286,15 @@ fn read_now(service: &Service, read: &mut dyn FnMut(&dyn Replica)) -> Result<Opt
     match ledger.unsynced() {
         0 => Ok(None),
         _ => Ok(Some(ledger.barrier()?)),
+    }
+}
+
+/// Waits in a thread, or in a task without keeping others from their work: to hand that over costs more than
+/// most looks at the ledger, so it's done only where there is something to wait for.
+fn waiting<T>(wait: impl FnOnce() -> T) -> T {
+    match Handle::try_current() {
+        Ok(_) => block_in_place(wait),
+        Err(_) => wait(),
     }
 }
 
@@ -381,7 +394,7 @@ fn keep_chain(service: &Service, chain: &[Vec<u8>]) {
 
 fn session(store: &PeerStore, control: &LinkControl, told: &Arc<Heard>) -> Session {
     let service = &store.service;
-    let ledger = service.ledger();
+    let ledger = service.ledger_for_peers();
     let config = Config {
         network: ledger.network(),
         scope: ledger.scope().clone(),

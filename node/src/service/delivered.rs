@@ -25,31 +25,31 @@ pub(crate) struct TakenIn {
     revoked: Vec<Path>,
 }
 
-impl Delivered {
-    /// Checks what can be checked without the ledger.
-    pub(crate) fn check(records: Vec<Record>) -> Self {
+impl Service {
+    /// Checks what can be checked without the ledger. Blocking: however many deliver at once, a processor is
+    /// left for those who work here.
+    pub(crate) fn check_delivered(&self, records: Vec<Record>) -> Delivered {
         let credentials = records
             .iter()
             .any(|record| matches!(record, Record::Credential(_)));
-        Self {
+        let _permit = self.0.checking.acquire();
+        Delivered {
             checked: check(records, &mut rng()),
             credentials,
         }
     }
-}
 
-impl Service {
     /// Stores what was delivered; when this returns it is durable, and sealed items are what the events order,
     /// as they count now. Blocking.
     pub(crate) fn take_delivered(&self, records: Vec<Record>) -> Result<Taken, LedgerError> {
-        let taken_in = self.take_checked(Delivered::check(records))?;
+        let taken_in = self.take_checked(self.check_delivered(records))?;
         self.settle_delivered(taken_in)
     }
 
     /// Takes in what was checked, for [`Self::settle_delivered`]. Blocking, but not for the disk.
     pub(crate) fn take_checked(&self, delivered: Delivered) -> Result<TakenIn, LedgerError> {
         let Delivered { checked, credentials } = delivered;
-        let mut ledger = self.ledger();
+        let mut ledger = self.ledger_for_peers();
         let known: BTreeSet<_> = match credentials {
             true => ledger.credentials().revocations().map(|one| one.id()).collect(),
             false => BTreeSet::new(),
@@ -78,7 +78,7 @@ impl Service {
             revoked,
         } = taken_in;
         durable.wait()?;
-        self.ledger().settle_sealed(&taken.touched)?;
+        self.ledger_for_peers().settle_sealed(&taken.touched)?;
         self.settle_revoked(&revoked)?;
         Ok(taken)
     }
@@ -90,11 +90,12 @@ impl Service {
             return Ok(());
         }
         for reach in [Reach::Up, Reach::Down] {
-            let mut documents = self.ledger().documents(reach)?;
+            let documents = self.ledger_for_peers().document_list(reach)?;
+            let mut documents = documents.read()?;
             documents.retain(|key| units.iter().any(|unit| unit.is_at_or_above(&key.space.unit)));
             for key in documents {
                 // Let go of the ledger between them: there may be many.
-                self.ledger().carry_out_erasures(&key)?;
+                self.ledger_for_peers().carry_out_erasures(&key)?;
             }
         }
         Ok(())

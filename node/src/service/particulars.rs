@@ -1,6 +1,8 @@
 //! Sealed particulars: sealing, reading, passing on, erasing.
 
 use std::str::FromStr;
+use std::thread;
+use std::time::Instant;
 
 use anjuan_sync::Timestamp;
 use jiff::civil::Date;
@@ -301,12 +303,18 @@ impl Service {
             .collect()
     }
 
-    /// Carries out erasures that were ordered while this node could not.
-    pub fn sweep_erasures(&self) -> Result<(), ServiceError> {
+    /// Carries out erasures that were ordered while this node could not, until it is told to stop. Looks at
+    /// every document, and lets others have the ledger for as long in between.
+    pub fn sweep_erasures(&self, stop: impl Fn() -> bool) -> Result<(), ServiceError> {
         for reach in [anjuan_sync::Reach::Up, anjuan_sync::Reach::Down] {
-            let documents = self.ledger().documents(reach)?;
-            for key in documents {
-                self.ledger().carry_out_erasures(&key)?;
+            let documents = self.ledger_for_peers().document_list(reach)?;
+            for key in documents.read()? {
+                if stop() {
+                    return Ok(());
+                }
+                let began = Instant::now();
+                self.ledger_for_peers().carry_out_erasures(&key)?;
+                thread::sleep(began.elapsed());
             }
         }
         Ok(())

@@ -23,6 +23,23 @@ pub(super) enum What {
     Message(Message),
 }
 
+/// A frame of more bytes takes a while to read, and a page of records of more bytes to write.
+pub(super) const LONG: usize = 8 * 1024;
+
+impl Input {
+    /// Does it take more than some microseconds to read or to handle? Requests of pages may.
+    pub fn takes_long(&self) -> bool {
+        match self {
+            Self::Frame(frame) => frame.len() > LONG,
+            Self::Read(Received {
+                what: Ok(What::Message(message)),
+                ..
+            }) => message.page_asked().is_some(),
+            _ => false,
+        }
+    }
+}
+
 impl Session {
     /// Does what can be done of an input without the replica. [`Session::handle`] does it by itself; where
     /// others wait for the replica meanwhile, call this before; as long as the peer is not let in, with nothing
