@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 
 use super::homes::PASSPHRASE;
 use super::people::HANDLES;
-use super::writing::{Pen, durable};
+use super::writing::{Pen, durable, last_bytes};
 use super::{AnyError, floor, usage, year};
 
 /// Nothing that is waited for takes longer, unless it hangs.
@@ -267,11 +267,11 @@ impl Child {
                     Some(_) => year::message(rng),
                     None => year::registered(rng),
                 };
-                let written = pen.write(service, picked, content)?;
+                let document = pen.write(service, picked, content)?;
                 if n + 1 < count && documents.is_empty() {
-                    documents.push(written.document);
+                    documents.push(document);
                 }
-                bytes += written.bytes;
+                bytes += last_bytes(service)?;
             }
         }
         Ok(json!({"updates": count * self.nodes.len() as u64, "bytes": bytes}))
@@ -342,9 +342,9 @@ impl Child {
                     _ => year::message(rng),
                 };
                 let began = Instant::now();
-                let written = pen.write(&service, case.take(), content)?;
+                let document = pen.write(&service, case.take(), content)?;
                 seconds.push(began.elapsed().as_secs_f64());
-                case = Some(written.document);
+                case = Some(document);
                 thread::sleep(Duration::from_millis(every_ms));
             }
             Ok(seconds)

@@ -20,13 +20,6 @@ pub(super) struct Pen {
     own: Space,
 }
 
-/// What was written.
-pub(super) struct Written {
-    pub(super) document: DocumentKey,
-    /// Of the signed update.
-    pub(super) bytes: u64,
-}
-
 impl Pen {
     pub(super) fn of(service: &Service) -> Result<Self, AnyError> {
         let unit = service.unit();
@@ -46,7 +39,7 @@ impl Pen {
         service: &Service,
         document: Option<DocumentKey>,
         content: Content,
-    ) -> Result<Written, AnyError> {
+    ) -> Result<DocumentKey, AnyError> {
         let draft = Draft {
             kind: "case".into(),
             space: document
@@ -62,14 +55,15 @@ impl Pen {
                 .ledger()
                 .record(&draft, certificate, &self.key, now, fresh, |_, _, _| Ok(()))?;
         durable.wait()?;
-        let ledger = service.ledger();
-        // With others writing at the same time it may not be the last one; they are of one size.
-        let last = ledger.stored_update(ledger.journal_end() - 1);
-        Ok(Written {
-            document: recorded.document,
-            bytes: last.map_or(0, |update| update.encode().len() as u64),
-        })
+        Ok(recorded.document)
     }
+}
+
+/// Bytes of the signed update that was written last.
+pub(super) fn last_bytes(service: &Service) -> Result<u64, AnyError> {
+    let ledger = service.ledger();
+    let last = ledger.stored_update(ledger.journal_end() - 1)?;
+    Ok(last.encode().len() as u64)
 }
 
 /// Waits until all that a node has taken in is durable.
