@@ -238,8 +238,12 @@ impl<S: Store> Pump<S> {
                 None
             }
             settled = settled(&mut self.held) => {
-                settled.map_err(CloseReason::from)?;
                 self.held.pop_front();
+                if let Err(error) = settled {
+                    // What stands behind it must never be sent.
+                    self.held.clear();
+                    return Err(CloseReason::from(error).into());
+                }
                 self.release()?;
                 None
             }
@@ -262,15 +266,14 @@ impl<S: Store> Pump<S> {
     fn handle(&mut self, inputs: Vec<Input>, rng: &mut impl Rng) -> Result<(), ReplicaError> {
         let (now, session) = (self.store.now(), &mut self.session);
         let mut inputs: VecDeque<_> = inputs.into();
-        // The first frames decide what the next ones mean.
-        if session.is_open() {
-            for input in &mut inputs {
-                let taken = std::mem::replace(input, Input::LocalChange);
-                *input = match taken.takes_long() {
-                    true => self.store.work(|| session.read(taken, now)),
-                    false => session.read(taken, now),
-                };
-            }
+        // A first frame decides what the next ones mean.
+        let ahead = if session.is_open() { inputs.len() } else { 1 };
+        for input in inputs.iter_mut().take(ahead) {
+            let taken = std::mem::replace(input, Input::LocalChange);
+            *input = match taken.takes_long() {
+                true => self.store.work(|| session.read(taken, now)),
+                false => session.read(taken, now),
+            };
         }
         let takes_long = inputs.iter().any(Input::takes_long);
         let mut look = || {
@@ -302,13 +305,14 @@ impl<S: Store> Pump<S> {
         Ok(())
     }
 
-    /// Waits with what is held until it may be sent. What may not is left.
+    /// Waits with what is held until it may be sent. What may not is dropped.
     async fn release_all(&mut self) {
         while self.release().is_ok()
-            && let Some(Held::Until(settling)) = self.held.front_mut()
-            && settling.await.is_ok()
+            && let Some(Held::Until(settling)) = self.held.pop_front()
         {
-            self.held.pop_front();
+            if settling.await.is_err() {
+                self.held.clear();
+            }
         }
     }
 

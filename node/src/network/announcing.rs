@@ -50,24 +50,21 @@ impl Announcer {
     /// Tells every session that the ledger has something new: now, or as soon as they can follow.
     pub(super) fn announce(self: &Arc<Self>) {
         let now = Instant::now();
-        {
-            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-            if pace.is_due {
-                return;
-            }
-            if now < pace.next {
-                pace.is_due = true;
-                let (announcer, next) = (Arc::clone(self), pace.next);
-                self.runtime.spawn(async move {
-                    sleep_until(next).await;
-                    let mut pace = announcer.pace.lock().unwrap_or_else(PoisonError::into_inner);
-                    pace.is_due = false;
-                    announcer.tell(&mut pace, Instant::now());
-                });
-                return;
-            }
-            self.tell(&mut pace, now);
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        if pace.is_due {
+            return;
         }
+        if now >= pace.next {
+            return self.tell(&mut pace, now);
+        }
+        pace.is_due = true;
+        let (announcer, next) = (Arc::clone(self), pace.next);
+        self.runtime.spawn(async move {
+            sleep_until(next).await;
+            let mut pace = announcer.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            pace.is_due = false;
+            announcer.tell(&mut pace, Instant::now());
+        });
     }
 
     fn tell(&self, pace: &mut Pace, now: Instant) {

@@ -29,6 +29,8 @@ struct Memory {
     replica: Mutex<MemoryReplica>,
     changed: watch::Sender<u64>,
     failing: AtomicBool,
+    /// What is read is durable once this says so, or never.
+    disk: watch::Sender<Option<bool>>,
     began: Instant,
 }
 
@@ -40,6 +42,7 @@ impl Memory {
             replica: Mutex::new(MemoryReplica::new(NETWORK, scope, epoch, Judge::lenient())),
             changed: watch::Sender::new(0),
             failing: AtomicBool::new(false),
+            disk: watch::Sender::new(Some(true)),
             began: Instant::now(),
         })
     }
@@ -73,7 +76,20 @@ impl Store for Memory {
             return Err(ReplicaError("the disk is full".into()));
         }
         read(&*self.replica.lock().expect("not poisoned"));
-        Ok(None)
+        if *self.disk.borrow() == Some(true) {
+            return Ok(None);
+        }
+        let mut disk = self.disk.subscribe();
+        Ok(Some(Box::pin(async move {
+            let synced = disk
+                .wait_for(Option::is_some)
+                .await
+                .is_ok_and(|synced| *synced == Some(true));
+            match synced {
+                true => Ok(()),
+                false => Err(ReplicaError("the disk is gone".into())),
+            }
+        })))
     }
 
     async fn deliver(self: Arc<Self>, records: Vec<Record>) -> Result<Summary, String> {
@@ -225,6 +241,47 @@ async fn a_stranger_gets_no_byte() {
         ),
         "{ended}"
     );
+}
+
+/// A peer hears of what is here once it is durable, and never of what will not be.
+#[tokio::test]
+async fn nothing_is_told_before_it_is_on_disk() {
+    for holds in [true, false] {
+        let (mut at_county, mut at_village) = (Peer::new(1).await, Peer::new(2).await);
+        let (county, village) = (Memory::new("4509/02", 1), Memory::new("4509/02/001/001", 2));
+        let shared = Scope::of(path("4509/02/001/001"));
+        let mut mediator = Author::new(
+            3,
+            NETWORK,
+            Space::up(path("4509/02/001/001")),
+            CertificateId::from_bytes([7; 32]),
+        );
+        village.write(&mut mediator, 3);
+        let (up, down) = dial(&mut at_village, &mut at_county, Over::Tcp).await;
+        let upper = run(down, &county, "4509/02");
+        let lower = run(up, &village, "4509/02/001/001");
+        until_level(&village, &county, &shared).await;
+        let told = county.roots(&shared);
+
+        village.disk.send_replace(None);
+        village.write(&mut mediator, 1);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(county.roots(&shared), told);
+        village.disk.send_replace(Some(holds));
+        if holds {
+            until_level(&village, &county, &shared).await;
+            assert_ne!(county.roots(&shared), told);
+            continue;
+        }
+        let ended = within(lower.task).await.expect("no panic");
+        assert_eq!(
+            ended,
+            Ended::Session(CloseReason::Replica(ReplicaError("the disk is gone".into())))
+        );
+        let ended = within(upper.task).await.expect("no panic");
+        assert!(matches!(ended, Ended::Link(_)), "{ended}");
+        assert_eq!(county.roots(&shared), told);
+    }
 }
 
 #[tokio::test]
