@@ -3,7 +3,7 @@
 //! What was asked for stands in `asked` until it is answered, what was received in `open` until the
 //! driver says that it is durable; both are bounded, so the peer's pace is the store's pace.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +11,22 @@ use rand::Rng;
 
 use crate::id::{NetworkId, NodeKey};
 use crate::path::{Path, Scope};
-use crate::replica::{BlobKind, Position, Record, Replica, ReplicaError, Roots, Summary, Tree};
+use crate::replica::{BlobKind, Position, Record, Replica, Roots, Summary, Tree};
 use crate::session::error::{CloseReason, Late, Violation};
 use crate::session::figures::{Behind, Figures, Rate};
 use crate::session::io::{Config, Event, Token};
 use crate::session::limits::{Limits, PageSize};
 use crate::session::message::{ItemRef, ListAsk, Message, RequestId};
-use crate::session::page;
 use crate::session::pull::repair::{Lacked, Repair, Want};
 use crate::session::pull::stream::Stream;
-use crate::session::turns::{LONGEST_WAIT, Turns};
+use crate::session::turns::Turns;
 
+mod answers;
 mod ask;
 mod repair;
 mod stream;
+
+pub(crate) use answers::Page;
 
 /// Requests that may be unanswered.
 const MAX_ASKED: usize = 4;
@@ -109,16 +111,6 @@ pub(crate) enum Effect {
     /// The stream is durable up to here.
     Cursor(Position),
     Progress(Event),
-}
-
-/// A page that was read.
-#[derive(Clone, Debug)]
-pub(crate) struct Page {
-    id: RequestId,
-    /// Compressed.
-    bytes: usize,
-    /// Within the scope.
-    records: Vec<Record>,
 }
 
 /// See the module.
@@ -239,257 +231,6 @@ impl Puller {
             Some(deadline) if deadline <= now => Err(Late::Answer),
             _ => Ok(()),
         }
-    }
-
-    /// A request was answered, at least in part.
-    fn came(&mut self, id: RequestId) {
-        if let Some(depth) = self.depths.remove(&id) {
-            self.depth = self.depth.max(depth);
-        }
-    }
-
-    /// Takes an answer, but for pages.
-    pub(crate) fn answer(
-        &mut self,
-        message: Message,
-        replica: &dyn Replica,
-        now: Duration,
-    ) -> Result<(), CloseReason> {
-        if let Some(id) = message.answered() {
-            self.came(id);
-        }
-        match message {
-            Message::PageHead {
-                id,
-                next,
-                records,
-                remaining,
-            } => self.page_head(id, (next, records, remaining)),
-            Message::Busy { id, millis } => self.busy(id, millis, now),
-            Message::Lacked {
-                id,
-                answered,
-                unclear,
-                records,
-            } => self.lacked(id, answered, unclear.as_slice(), records),
-            Message::Described { id, descriptions } => {
-                let Asked::Describe(tree, paths) = self.take_asked(id)? else {
-                    return Err(Violation::Unsolicited.into());
-                };
-                let Work::Repair(repair) = &mut self.work else {
-                    return Err(Violation::Unsolicited.into());
-                };
-                repair.described(tree, paths, descriptions.into_vec(), replica)
-            }
-            Message::Listed { id, listings } => {
-                let Asked::List(tree, asks) = self.take_asked(id)? else {
-                    return Err(Violation::Unsolicited.into());
-                };
-                let Work::Repair(repair) = &mut self.work else {
-                    return Err(Violation::Unsolicited.into());
-                };
-                let found = repair.listed(tree, asks, listings.into_vec(), replica)?;
-                self.fetch.extend(found);
-                Ok(())
-            }
-            _ => Err(Violation::Unsolicited.into()),
-        }
-    }
-
-    fn take_asked(&mut self, id: RequestId) -> Result<Asked, Violation> {
-        let (asked, _) = self.asked.remove(&id).ok_or(Violation::Unsolicited)?;
-        Ok(asked)
-    }
-
-    fn page_head(&mut self, id: RequestId, told: (Position, u32, u64)) -> Result<(), CloseReason> {
-        let Some((Asked::Since { after, head }, _)) = self.asked.get_mut(&id) else {
-            return Err(Violation::Unsolicited.into());
-        };
-        let (next, records, remaining) = told;
-        if head.is_some() || next < *after || (remaining > 0 && (next == *after || records == 0)) {
-            return Err(Violation::Position.into());
-        }
-        *head = Some(told);
-        let Work::Stream(stream) = &mut self.work else {
-            return Err(Violation::Unsolicited.into());
-        };
-        stream.head(next, remaining);
-        if records == 0 {
-            self.asked.remove(&id);
-            self.open_delivery(Vec::new(), After::Stream(next, remaining));
-        }
-        Ok(())
-    }
-
-    /// The peer serves others: what was asked for is asked for again later.
-    fn busy(&mut self, id: RequestId, millis: u32, now: Duration) -> Result<(), CloseReason> {
-        match (self.take_asked(id)?, &mut self.work) {
-            (Asked::Since { after, head: None }, Work::Stream(stream)) => stream.again(after),
-            (Asked::Lacking(tree, paths, None), Work::Repair(repair)) => {
-                repair.lacking.extend(paths.into_iter().map(|path| (tree, path)));
-            }
-            (Asked::Logs(wants), Work::Repair(repair)) => repair.logs.extend(wants),
-            (Asked::Fetch(kind, items), _) => self.fetch.extend(items.into_iter().map(|item| (kind, item))),
-            _ => return Err(Violation::Unsolicited.into()),
-        }
-        let wait = Duration::from_millis(millis.into()).min(LONGEST_WAIT);
-        self.paused = self.paused.max(Some(now + wait));
-        Ok(())
-    }
-
-    fn lacked(
-        &mut self,
-        id: RequestId,
-        answered: u32,
-        unclear: &[u32],
-        records: u32,
-    ) -> Result<(), CloseReason> {
-        let Some((Asked::Lacking(tree, paths, head @ None), _)) = self.asked.get_mut(&id) else {
-            return Err(Violation::Unsolicited.into());
-        };
-        let answered = usize::try_from(answered).unwrap_or(usize::MAX);
-        let unclear: BTreeSet<_> = unclear.iter().map(|&at| at as usize).collect();
-        let is_honest = answered <= paths.len() && unclear.iter().all(|&at| at < answered);
-        if !is_honest || (answered == 0 && records == 0) {
-            return Err(Violation::Position.into());
-        }
-        // Those that the answer did not come to can be told of anew before it is taken in; but the first of
-        // them, of which it may have brought a part.
-        let untouched = paths.split_off(paths.len().min(answered + 1));
-        let tree = *tree;
-        let lacked = Lacked {
-            tree,
-            paths: std::mem::take(paths),
-            answered,
-            unclear,
-        };
-        if records > 0 {
-            *head = Some((lacked, records));
-        } else {
-            self.asked.remove(&id);
-            self.open_delivery(Vec::new(), After::Lacked(lacked));
-        }
-        if let Work::Repair(repair) = &mut self.work {
-            repair
-                .lacking
-                .extend(untouched.into_iter().map(|path| (tree, path)));
-        }
-        Ok(())
-    }
-
-    /// Reads a page that was asked for.
-    pub(crate) fn read_page(&self, id: RequestId, length: u32, body: &[u8]) -> Result<Page, Violation> {
-        if !self.asked.contains_key(&id) {
-            return Err(Violation::Unsolicited);
-        }
-        let records = page::decode(&page::expand(body, length)?, self.network)?;
-        match records.iter().all(|record| record.is_within(&self.scope)) {
-            true => Ok(Page {
-                id,
-                bytes: body.len(),
-                records,
-            }),
-            false => Err(Violation::OutOfScope),
-        }
-    }
-
-    /// Takes a page.
-    pub(crate) fn page(
-        &mut self,
-        page: Page,
-        replica: &dyn Replica,
-        now: Duration,
-    ) -> Result<(), CloseReason> {
-        let Page { id, bytes, records } = page;
-        self.came(id);
-        let (asked, since) = self.asked.remove(&id).ok_or(Violation::Unsolicited)?;
-        self.bytes += bytes as u64;
-        self.pages += 1;
-        let time = now.saturating_sub(since);
-        self.rate.took(bytes, time);
-        self.page_size.took(time);
-        match asked {
-            Asked::Since {
-                head: Some((next, count, remaining)),
-                ..
-            } => {
-                if records.len() != count as usize {
-                    return Err(Violation::Page("another number of records than stated".into()).into());
-                }
-                let records = self.hold_back(records, replica)?;
-                self.open_delivery(records, After::Stream(next, remaining));
-            }
-            Asked::Logs(wants) => {
-                let of_logs = |record: &Record| matches!(record, Record::Update(_) | Record::Fork(_));
-                if !records.iter().all(of_logs) {
-                    return Err(Violation::Unsolicited.into());
-                }
-                self.open_delivery(records, After::Logs(wants));
-            }
-            Asked::Lacking(_, _, Some((lacked, count))) => {
-                let of_logs = |record: &Record| matches!(record, Record::Update(_) | Record::Fork(_));
-                if records.len() != count as usize || !records.iter().all(of_logs) {
-                    return Err(Violation::Page("other records than stated".into()).into());
-                }
-                self.open_delivery(records, After::Lacked(lacked));
-            }
-            Asked::Fetch(kind, items) => self.fetched(kind, items, records)?,
-            Asked::Since { head: None, .. }
-            | Asked::Lacking(_, _, None)
-            | Asked::Describe(..)
-            | Asked::List(..) => {
-                return Err(Violation::Unsolicited.into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes the sealed items that a page only names, and returns what it carries.
-    fn hold_back(
-        &mut self,
-        records: Vec<Record>,
-        replica: &dyn Replica,
-    ) -> Result<Vec<Record>, ReplicaError> {
-        let mut carried = Vec::with_capacity(records.len());
-        for record in records {
-            match record {
-                Record::Held { path, id } => {
-                    if let Work::Stream(stream) = &mut self.work
-                        && stream.held.len() < MAX_HELD
-                        && replica.wants(BlobKind::Sealed, &path, &id)?
-                    {
-                        stream.hold(ItemRef { path, id });
-                    }
-                }
-                record => carried.push(record),
-            }
-        }
-        Ok(carried)
-    }
-
-    fn fetched(
-        &mut self,
-        kind: BlobKind,
-        items: Vec<ItemRef>,
-        records: Vec<Record>,
-    ) -> Result<(), CloseReason> {
-        // Answers keep the order of the question; what was left out at the end did not fit.
-        let mut asked = items.into_iter();
-        for record in &records {
-            let blob = match (record, kind) {
-                (Record::Credential(blob), BlobKind::Credential)
-                | (Record::Sealed(blob), BlobKind::Sealed) => blob,
-                _ => return Err(Violation::Unsolicited.into()),
-            };
-            if !asked.any(|item| item.path == blob.path && item.id == blob.id) {
-                return Err(Violation::Unsolicited.into());
-            }
-        }
-        if !records.is_empty() {
-            self.fetch.extend(asked.map(|item| (kind, item)));
-            self.open_delivery(records, After::Nothing);
-        }
-        Ok(())
     }
 
     fn open_delivery(&mut self, records: Vec<Record>, after: After) {
