@@ -243,24 +243,57 @@ async fn a_stranger_gets_no_byte() {
     );
 }
 
+/// A county and a village that are level, with three updates of the village's mediator.
+struct LevelPair {
+    /// Held, so that the links stay.
+    _peers: [Peer; 2],
+    county: Arc<Memory>,
+    village: Arc<Memory>,
+    shared: Scope,
+    mediator: Author,
+    upper: Running,
+    lower: Running,
+}
+
+async fn level_pair() -> LevelPair {
+    let (mut at_county, mut at_village) = (Peer::new(1).await, Peer::new(2).await);
+    let (county, village) = (Memory::new("4509/02", 1), Memory::new("4509/02/001/001", 2));
+    let shared = Scope::of(path("4509/02/001/001"));
+    let mut mediator = Author::new(
+        3,
+        NETWORK,
+        Space::up(path("4509/02/001/001")),
+        CertificateId::from_bytes([7; 32]),
+    );
+    village.write(&mut mediator, 3);
+    let (up, down) = dial(&mut at_village, &mut at_county, Over::Tcp).await;
+    let upper = run(down, &county, "4509/02");
+    let lower = run(up, &village, "4509/02/001/001");
+    until_level(&village, &county, &shared).await;
+    LevelPair {
+        _peers: [at_county, at_village],
+        county,
+        village,
+        shared,
+        mediator,
+        upper,
+        lower,
+    }
+}
+
 /// A peer hears of what is here once it is durable, and never of what will not be.
 #[tokio::test]
 async fn nothing_is_told_before_it_is_on_disk() {
     for holds in [true, false] {
-        let (mut at_county, mut at_village) = (Peer::new(1).await, Peer::new(2).await);
-        let (county, village) = (Memory::new("4509/02", 1), Memory::new("4509/02/001/001", 2));
-        let shared = Scope::of(path("4509/02/001/001"));
-        let mut mediator = Author::new(
-            3,
-            NETWORK,
-            Space::up(path("4509/02/001/001")),
-            CertificateId::from_bytes([7; 32]),
-        );
-        village.write(&mut mediator, 3);
-        let (up, down) = dial(&mut at_village, &mut at_county, Over::Tcp).await;
-        let upper = run(down, &county, "4509/02");
-        let lower = run(up, &village, "4509/02/001/001");
-        until_level(&village, &county, &shared).await;
+        let LevelPair {
+            _peers,
+            county,
+            village,
+            shared,
+            mut mediator,
+            upper,
+            lower,
+        } = level_pair().await;
         let told = county.roots(&shared);
 
         village.disk.send_replace(None);
@@ -286,20 +319,15 @@ async fn nothing_is_told_before_it_is_on_disk() {
 
 #[tokio::test]
 async fn a_store_that_cannot_be_read_ends_the_session_by_name_and_tells_nothing_more() {
-    let (mut at_county, mut at_village) = (Peer::new(1).await, Peer::new(2).await);
-    let (county, village) = (Memory::new("4509/02", 1), Memory::new("4509/02/001/001", 2));
-    let shared = Scope::of(path("4509/02/001/001"));
-    let mut mediator = Author::new(
-        3,
-        NETWORK,
-        Space::up(path("4509/02/001/001")),
-        CertificateId::from_bytes([7; 32]),
-    );
-    village.write(&mut mediator, 3);
-    let (up, down) = dial(&mut at_village, &mut at_county, Over::Tcp).await;
-    let upper = run(down, &county, "4509/02");
-    let lower = run(up, &village, "4509/02/001/001");
-    until_level(&village, &county, &shared).await;
+    let LevelPair {
+        _peers,
+        county,
+        village,
+        shared,
+        mut mediator,
+        upper,
+        lower,
+    } = level_pair().await;
     let told = county.roots(&shared);
 
     village.failing.store(true, Ordering::Relaxed);
