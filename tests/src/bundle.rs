@@ -15,12 +15,13 @@ use anjuan_node::evidence::name::{NodeName, Origin};
 use anjuan_node::evidence::witness::{Outcome, Witness};
 use anjuan_node::files::Disk;
 use anjuan_node::ledger::DocumentKey;
+use anjuan_node::particulars::Commitment;
 use anjuan_sync::hash::sha256;
 use anjuan_sync::{Digest, LogEpoch, SignedUpdate, Space, Timestamp};
 use ed25519_dalek::SigningKey;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::world::{NOW, Writer, certify, key, public, root};
+use crate::world::{NOW, Writer, certify, key, public, registered, root};
 
 pub const VILLAGE: &str = "450902001001";
 pub const COUNTY: &str = "450902";
@@ -252,6 +253,22 @@ impl Scene {
         let (key, document, update) = self.zhang.create(event);
         self.records.update(&update);
         (key, document)
+    }
+
+    /// Zhang opens a case with particulars of a party; they are disclosed by whoever puts them in
+    /// [`Self::disclosed`].
+    pub fn create_with_particulars(&mut self) -> (DocumentKey, Document, Disclosed) {
+        let (salt, content) = ([7; 32], b"canonical particulars".to_vec());
+        let commitment = Commitment::of(&salt, &content);
+        let mut event = registered(1);
+        event["parties"][0]["commitment"] = json!(commitment.to_string());
+        let (key, document) = self.create(&event);
+        let particulars = Disclosed {
+            commitment,
+            salt,
+            content,
+        };
+        (key, document, particulars)
     }
 
     /// Zhang goes on with it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anjuan_node::audit::scope::{Disclosed, Holding, SealedState};
+use anjuan_node::audit::scope::{Holding, SealedState};
 use anjuan_node::audit::{Auditor, Check, Export, Policy, Report, Verdict, verify};
 use anjuan_node::authority::role::Role;
 use anjuan_node::particulars::Commitment;
@@ -29,11 +29,8 @@ fn small() -> Scene {
 /// The same with particulars: what is held of them, and one that is disclosed.
 fn with_particulars() -> (Scene, Export) {
     let mut scene = Scene::new();
-    let (salt, content) = ([7; 32], b"canonical particulars".to_vec());
-    let commitment = Commitment::of(&salt, &content);
-    let mut event = registered(1);
-    event["parties"][0]["commitment"] = json!(commitment.to_string());
-    let (key, mut document) = scene.create(&event);
+    let (key, mut document, particulars) = scene.create_with_particulars();
+    let commitment = particulars.commitment;
     let mut clerk = scene.operator_with("clerk", 8, Role::JudicialClerk);
     let update = clerk.change(
         &key,
@@ -50,14 +47,7 @@ fn with_particulars() -> (Scene, Export) {
     };
     let other = Commitment::from_bytes([2; 32]);
     scene.records.sealed = vec![(key.clone(), vec![held(commitment), held(other)])];
-    scene.disclosed = vec![(
-        key,
-        vec![Disclosed {
-            commitment,
-            salt,
-            content,
-        }],
-    )];
+    scene.disclosed = vec![(key, vec![particulars])];
     let asked = Export {
         sealed: true,
         ..scene.asked()

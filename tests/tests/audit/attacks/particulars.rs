@@ -5,7 +5,6 @@ use anjuan_node::audit::{Check, Verdict};
 use anjuan_node::authority::role::Role;
 use anjuan_node::particulars::Commitment;
 use anjuan_tests::bundle::{Scene, hour};
-use anjuan_tests::world::registered;
 use serde_json::json;
 
 use super::{caught, judge};
@@ -13,23 +12,14 @@ use super::{caught, judge};
 #[test]
 fn particulars_swapped_under_their_commitment() {
     let mut scene = Scene::new();
-    let (salt, content) = ([7; 32], b"canonical particulars".to_vec());
-    let commitment = Commitment::of(&salt, &content);
-    let mut event = registered(1);
-    event["parties"][0]["commitment"] = json!(commitment.to_string());
-    let (key, mut document) = scene.create(&event);
+    let (key, mut document, honest) = scene.create_with_particulars();
     scene.checkpoint(hour(1));
-    let honest = Disclosed {
-        commitment,
-        salt,
-        content,
-    };
     scene.disclosed = vec![(key.clone(), vec![honest.clone()])];
     // Nobody signed for it.
     caught(&judge(&scene), Verdict::VerifiedWithGaps, Check::Commitments);
     // Somebody did who may not.
     let disclose = json!({
-        "type": "ParticularsDisclosed", "commitments": [commitment.to_string()], "reason": "审计法第三十六条",
+        "type": "ParticularsDisclosed", "commitments": [honest.commitment.to_string()], "reason": "审计法第三十六条",
     });
     let mut without_right = scene.clone();
     without_right.change(&key, &mut document.clone(), &disclose);
@@ -61,8 +51,8 @@ fn particulars_swapped_under_their_commitment() {
     // Right in itself, and of another case.
     let content = b"of another case".to_vec();
     let stray = Disclosed {
-        commitment: Commitment::of(&salt, &content),
-        salt,
+        commitment: Commitment::of(&honest.salt, &content),
+        salt: honest.salt,
         content,
     };
     scene.disclosed = vec![(key, vec![stray])];
