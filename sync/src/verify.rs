@@ -32,8 +32,11 @@ pub const ROUNDS: usize = 48;
 const WORTHWHILE: usize = 96;
 /// Signatures checked in one equation. More is hardly cheaper, and a bad one spoils fewer.
 const CHUNK: usize = 1024;
-/// Points whose subset sums are tabled together.
-const GROUP: usize = 4;
+/// Subset sums that are made together: for each, the buckets double, and so does the work that does not depend
+/// on the number of points.
+const AT_ONCE: usize = 6;
+
+const _: () = assert!(ROUNDS.is_multiple_of(AT_ONCE) && AT_ONCE <= 8);
 
 /// One update's verdict; a refused update is handed back.
 pub type Verdict = Result<SignatureVerified<SignedUpdate>, (SignedUpdate, SignatureError)>;
@@ -173,28 +176,31 @@ fn decompress_canonical(bytes: [u8; 32]) -> Option<EdwardsPoint> {
 /// Do all points lie in the subgroup of prime order? True for points that do; for others false but for a
 /// chance of 2^-[`ROUNDS`].
 fn in_prime_subgroup(points: &[EdwardsPoint], rng: &mut impl Rng) -> bool {
-    let mut sums = [EdwardsPoint::identity(); ROUNDS];
-    for group in points.chunks(GROUP) {
-        // All subset sums of the group at once, then one addition a round.
-        let mut subsets = [EdwardsPoint::identity(); 1 << GROUP];
-        for (bit, point) in group.iter().enumerate() {
-            let (below, above) = subsets.split_at_mut(1 << bit);
-            for (sum, subset) in above.iter_mut().zip(below) {
-                *sum = *subset + point;
-            }
-        }
-        let mut choices = [0; ROUNDS / 2];
-        rng.fill_bytes(&mut choices);
-        let halves = choices.iter().flat_map(|byte| [byte & 15, byte >> 4]);
-        for (sum, choice) in sums.iter_mut().zip(halves) {
-            // The lowest bits choose, also in a last group that is not full.
-            let choice = usize::from(choice) & ((1 << group.len()) - 1);
-            if choice != 0 {
-                *sum += subsets[choice];
-            }
-        }
+    (0..ROUNDS / AT_ONCE).all(|_| subset_sums(points, rng).iter().all(is_torsion_free))
+}
+
+/// The sums of random subsets. Each point goes to the bucket that its choices name, one bit for each subset;
+/// what the subsets come to is then added up from the buckets: for each point one addition, not [`AT_ONCE`].
+fn subset_sums(points: &[EdwardsPoint], rng: &mut impl Rng) -> [EdwardsPoint; AT_ONCE] {
+    let mut buckets = [EdwardsPoint::identity(); 1 << AT_ONCE];
+    let mut choices = vec![0; points.len()];
+    rng.fill_bytes(&mut choices);
+    for (point, choice) in points.iter().zip(choices) {
+        let bucket = &mut buckets[usize::from(choice) % (1 << AT_ONCE)];
+        *bucket += point;
     }
-    sums.iter().all(is_torsion_free)
+    let mut sums = [EdwardsPoint::identity(); AT_ONCE];
+    let mut rest = buckets.as_mut_slice();
+    for sum in sums.iter_mut().rev() {
+        // The highest bit that is left chooses what is in the upper half; below it the two are one.
+        let (lower, upper) = rest.split_at_mut(rest.len() / 2);
+        for (below, above) in lower.iter_mut().zip(upper) {
+            *sum += &*above;
+            *below += &*above;
+        }
+        rest = lower;
+    }
+    sums
 }
 
 /// Does a point lie in the subgroup of prime order? In a time that depends on the point: for public ones. The
