@@ -215,6 +215,35 @@ impl SignedUpdate {
         Self::from_parts(signed, payload)
     }
 
+    /// Reads back what [`Self::encode`] wrote of an update that was read with [`Self::decode`] then, from a place
+    /// where a checksum guards it: that the encoding is canonical, and the payload the one that the header names,
+    /// was seen then, and is not looked at again. That takes as long as all else of reading it.
+    ///
+    /// # Errors
+    /// When the bytes are no update, or the fields of its header do not fit together.
+    pub fn read_back(bytes: &[u8]) -> Result<Self, UpdateError> {
+        let malformed = |error: minicbor::decode::Error| UpdateError::Malformed(error.to_string());
+        let mut decoder = minicbor::Decoder::new(bytes);
+        if decoder.array().map_err(malformed)? != Some(3) {
+            return Err(UpdateError::Malformed("another number of parts than three".into()));
+        }
+        let encoded = decoder.bytes().map_err(malformed)?;
+        let signature = decoder.bytes().map_err(malformed)?;
+        let payload = decoder.bytes().map_err(malformed)?;
+        let signature = signature
+            .try_into()
+            .map_err(|_| UpdateError::Malformed("a signature of another length".into()))?;
+        Ok(Self {
+            signed: SignedHeader {
+                header: Header::read_back(encoded)?,
+                id: Header::id_of(encoded),
+                encoded: encoded.into(),
+                signature,
+            },
+            payload: payload.into(),
+        })
+    }
+
     /// The canonical encoding: a CBOR array of header bytes, signature bytes, payload bytes.
     pub fn encode(&self) -> Vec<u8> {
         encode_wire(&self.signed, Some(&self.payload))
@@ -375,6 +404,7 @@ mod tests {
     fn what_is_written_is_read() {
         let update = update();
         assert_eq!(SignedUpdate::decode(&update.encode()), Ok(update.clone()));
+        assert_eq!(SignedUpdate::read_back(&update.encode()), Ok(update.clone()));
         let header = update.signed_header().clone();
         assert_eq!(SignedHeader::decode(&header.encode()), Ok(header));
         assert!(update.verify().is_ok());

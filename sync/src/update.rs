@@ -141,13 +141,18 @@ impl Header {
         if bytes.len() > MAX_HEADER {
             return Err(HeaderError::TooLong(bytes.len()));
         }
-        let raw: RawHeader =
-            minicbor::decode(bytes).map_err(|error| HeaderError::Malformed(error.to_string()))?;
-        let header = Self::try_from(raw)?;
+        let header = Self::read_back(bytes)?;
         if header.encode() != bytes {
             return Err(HeaderError::NotCanonical);
         }
         Ok(header)
+    }
+
+    /// Reads what was found to be canonical before.
+    pub(crate) fn read_back(bytes: &[u8]) -> Result<Self, HeaderError> {
+        let raw: RawHeader =
+            minicbor::decode(bytes).map_err(|error| HeaderError::Malformed(error.to_string()))?;
+        Self::try_from(raw)
     }
 
     /// The canonical encoding: a CBOR array of 14, shortest integer forms (RFC 8949, section 4.2.1).

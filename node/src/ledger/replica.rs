@@ -19,7 +19,7 @@ pub(super) fn read_update(journal: &Journal, position: u64) -> Result<SignedUpda
     if FrameKind::of(frame.kind) != Some(FrameKind::Update) {
         return Err(broken("an update was expected here".into()));
     }
-    SignedUpdate::decode(&frame.bytes).map_err(|error| broken(error.to_string()))
+    SignedUpdate::read_back(&frame.bytes).map_err(|error| broken(error.to_string()))
 }
 
 impl From<LedgerError> for ReplicaError {
@@ -63,7 +63,7 @@ impl Ledger {
         let broken = |what: String| LedgerError::Frame { position, what };
         Ok(match FrameKind::of(frame.kind) {
             Some(FrameKind::Update) => {
-                let update = SignedUpdate::decode(&frame.bytes).map_err(|error| broken(error.to_string()))?;
+                let update = SignedUpdate::read_back(&frame.bytes).map_err(|error| broken(error.to_string()))?;
                 self.counted(update)
             }
             Some(FrameKind::Fork) => Some(Record::Fork(Box::new(read_fork(&frame.bytes).map_err(broken)?))),
