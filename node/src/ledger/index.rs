@@ -24,24 +24,31 @@ pub(crate) enum Table {
     Fork = 8,
     /// Log, number of a run → its [`LogEntry`]s, one behind the other.
     Run = 10,
+    /// A document that orders particulars to be erased, or once could not be judged in full → nothing.
+    Erasing = 12,
     /// The empty key → [`super::Counts`].
-    Counts = 11,
+    Counts = 13,
 }
 
-/// Tables of former formats: a place of a log each, saved documents, and the figures beside them. A store
-/// that has any of them is built again from the journal.
-pub(super) const RETIRED: [store::Table; 3] =
-    [store::Table::new(3), store::Table::new(7), store::Table::new(9)];
+/// Tables of former formats: a place of a log each, saved documents, the figures beside them, and those of a
+/// store without [`Table::Erasing`]. A store that has any of them is built again from the journal.
+pub(super) const RETIRED: [store::Table; 4] = [
+    store::Table::new(3),
+    store::Table::new(7),
+    store::Table::new(9),
+    store::Table::new(11),
+];
 
 impl Table {
     /// Every table.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Credential,
         Self::Head,
         Self::Order,
         Self::Document,
         Self::Fork,
         Self::Run,
+        Self::Erasing,
         Self::Counts,
     ];
 }

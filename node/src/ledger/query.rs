@@ -53,6 +53,8 @@ pub(super) fn is_past_fork(logs: &LogTable, space: &Space, held: &Held) -> bool 
 pub(crate) struct DocumentList {
     /// Those that may not be in the store yet.
     keys: BTreeSet<DocumentKey>,
+    /// [`Table::Document`], or one with some of its keys.
+    table: Table,
     prefix: &'static [u8],
     store: Option<Arc<CaseStore>>,
 }
@@ -61,7 +63,7 @@ impl DocumentList {
     pub(crate) fn read(self) -> Result<Vec<DocumentKey>, LedgerError> {
         let mut keys = self.keys;
         if let Some(store) = self.store {
-            for stored in store.scan_prefix(Table::Document.into(), self.prefix) {
+            for stored in store.scan_prefix(self.table.into(), self.prefix) {
                 keys.extend(DocumentKey::from_key(&stored?.0));
             }
         }
@@ -146,21 +148,33 @@ impl Ledger {
 
     /// Every document stored in the spaces of this reach at or below the node's unit, or above it.
     pub fn documents(&self, reach: Reach) -> Result<Vec<DocumentKey>, LedgerError> {
-        self.document_list(reach)?.read()
+        self.list(Table::Document, reach, |_| true)?.read()
     }
 
-    /// As [`Self::documents`], to be read once the ledger is let go of: there may be many.
-    pub(crate) fn document_list(&self, reach: Reach) -> Result<DocumentList, LedgerError> {
+    /// The documents among them that may order particulars to be erased, or an erasure to be taken back; to be
+    /// read once the ledger is let go of: there may be many.
+    pub(crate) fn erasing(&self, reach: Reach) -> Result<DocumentList, LedgerError> {
+        self.list(Table::Erasing, reach, DocumentState::may_order_erasures)
+    }
+
+    /// The documents of a table; `open` tells which of those that are open belong there.
+    fn list(
+        &self,
+        table: Table,
+        reach: Reach,
+        open: impl Fn(&DocumentState) -> bool,
+    ) -> Result<DocumentList, LedgerError> {
         let prefix: &[u8] = match reach {
             Reach::Up => b"u",
             Reach::Down => b"d",
         };
-        let (store, news) = self.cases.keys(Table::Document, prefix)?;
-        let open = self.documents.iter().map(|(key, _)| key);
-        let open = open.filter(|key| key.space.reach == reach).cloned();
+        let (store, news) = self.cases.keys(table, prefix)?;
+        let open = self.documents.iter().filter(|(_, state)| open(state));
+        let open = open.map(|(key, _)| key).filter(|key| key.space.reach == reach);
         let news = news.filter_map(|key| DocumentKey::from_key(key));
         Ok(DocumentList {
-            keys: open.chain(news).collect(),
+            keys: open.cloned().chain(news).collect(),
+            table,
             prefix,
             store,
         })
@@ -266,5 +280,9 @@ fn note(cases: &mut Cases, state: &mut DocumentState) {
     if std::mem::replace(&mut state.is_written, true) {
         return;
     }
-    cases.put(Table::Document, state.key.to_key(), encode(&state.record));
+    let key = state.key.to_key();
+    if state.may_order_erasures() {
+        cases.put(Table::Erasing, key.clone(), Vec::new());
+    }
+    cases.put(Table::Document, key, encode(&state.record));
 }

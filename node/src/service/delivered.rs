@@ -90,7 +90,7 @@ impl Service {
             return Ok(());
         }
         for reach in [Reach::Up, Reach::Down] {
-            let documents = self.ledger_for_peers().document_list(reach)?;
+            let documents = self.ledger_for_peers().erasing(reach)?;
             let mut documents = documents.read()?;
             documents.retain(|key| units.iter().any(|unit| unit.is_at_or_above(&key.space.unit)));
             for key in documents {

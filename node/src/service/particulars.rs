@@ -303,11 +303,11 @@ impl Service {
             .collect()
     }
 
-    /// Carries out erasures that were ordered while this node could not, until it is told to stop. Looks at
-    /// every document, and lets others have the ledger for as long in between.
+    /// Carries out erasures that were ordered while this node could not, until it is told to stop. Lets others
+    /// have the ledger for as long in between.
     pub fn sweep_erasures(&self, stop: impl Fn() -> bool) -> Result<(), ServiceError> {
         for reach in [anjuan_sync::Reach::Up, anjuan_sync::Reach::Down] {
-            let documents = self.ledger_for_peers().document_list(reach)?;
+            let documents = self.ledger_for_peers().erasing(reach)?;
             for key in documents.read()? {
                 if stop() {
                     return Ok(());
