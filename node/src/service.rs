@@ -32,7 +32,7 @@ mod words;
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anjuan_sync::{LogEpoch, Timestamp};
@@ -97,9 +97,11 @@ struct Inner {
     unit: UnitCode,
     /// An auditor's node, by its certificate.
     auditor: bool,
-    ledger: Mutex<Ledger>,
+    /// Handed over to whoever waits longest if it was held for long: that of the standard library would go to a
+    /// delivery portion after portion, since the thread that lets go of it is there first.
+    ledger: parking_lot::Mutex<Ledger>,
     /// Whoever works for peers waits here, not at the ledger.
-    for_peers: Mutex<()>,
+    for_peers: parking_lot::Mutex<()>,
     /// To check the signatures of what peers deliver: all processors but one.
     checking: Permits,
     /// Its lock is taken before the ledger's by whoever needs both.
@@ -163,8 +165,8 @@ impl Service {
             home: Mutex::new(home),
             unit,
             auditor,
-            ledger: Mutex::new(ledger),
-            for_peers: Mutex::default(),
+            ledger: parking_lot::Mutex::new(ledger),
+            for_peers: parking_lot::Mutex::default(),
             checking: Permits::new(processors() - 1),
             notary: Mutex::new(notary),
             keys,
@@ -197,14 +199,14 @@ impl Service {
     }
 
     /// The ledger, for one thread at a time.
-    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        lock(&self.0.ledger)
+    pub fn ledger(&self) -> parking_lot::MutexGuard<'_, Ledger> {
+        self.0.ledger.lock()
     }
 
     /// The ledger, for work that a peer is the cause of. Only one thread of them waits for the ledger at a time,
     /// so that whoever records here is behind one of them, and not behind hundreds.
     pub(crate) fn ledger_for_peers(&self) -> ForPeers<'_> {
-        let turn = lock(&self.0.for_peers);
+        let turn = self.0.for_peers.lock();
         ForPeers {
             ledger: self.ledger(),
             _turn: turn,
@@ -213,9 +215,9 @@ impl Service {
 
     /// As [`Self::ledger_for_peers`], if there is nothing to wait for.
     pub(crate) fn try_ledger_for_peers(&self) -> Option<ForPeers<'_>> {
-        let turn = try_lock(&self.0.for_peers)?;
+        let turn = self.0.for_peers.try_lock()?;
         Some(ForPeers {
-            ledger: try_lock(&self.0.ledger)?,
+            ledger: self.0.ledger.try_lock()?,
             _turn: turn,
         })
     }
@@ -271,19 +273,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
-}
-
 /// The ledger, in the hands of a thread that works for a peer.
 pub(crate) struct ForPeers<'a> {
     // Let go of first.
-    ledger: MutexGuard<'a, Ledger>,
-    _turn: MutexGuard<'a, ()>,
+    ledger: parking_lot::MutexGuard<'a, Ledger>,
+    _turn: parking_lot::MutexGuard<'a, ()>,
 }
 
 impl Deref for ForPeers<'_> {

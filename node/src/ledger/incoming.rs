@@ -52,6 +52,12 @@ pub struct Taken {
 }
 
 impl Taken {
+    /// Adds what became of what was handed in after that.
+    pub(crate) fn append(&mut self, mut next: Self) {
+        self.outcomes.append(&mut next.outcomes);
+        self.touched.append(&mut next.touched);
+    }
+
     /// The counts that a session is told.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
@@ -176,6 +182,15 @@ fn check_fork([a, b]: [SignedHeader; 2]) -> One {
 }
 
 impl Checked {
+    /// The same in portions of so many, in order.
+    pub(crate) fn portions(self, size: usize) -> impl Iterator<Item = Self> {
+        let mut rest = self.0.into_iter();
+        std::iter::from_fn(move || {
+            let portion: Vec<_> = rest.by_ref().take(size).collect();
+            (!portion.is_empty()).then_some(Self(portion))
+        })
+    }
+
     /// An update that this node's own operator has just signed.
     pub(super) fn own(update: SignatureVerified<SignedUpdate>) -> Self {
         Self(vec![One::Own(update)])

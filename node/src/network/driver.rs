@@ -261,7 +261,7 @@ fn store(service: &Service, records: Vec<Record>, turn: Turn) -> Result<Taken, L
         // It ends when the one before is stored, or failed.
         let _ = before.blocking_recv();
     }
-    let taken_in = service.take_checked(checked)?;
+    let taken_in = service.take_checked(checked);
     drop(stored);
     service.settle_delivered(taken_in)
 }
