@@ -200,7 +200,7 @@ impl CaseStore {
                 return Err(StoreError::TooLong { key, value });
             }
         }
-        let _alone = self.applying.write().unwrap_or_else(PoisonError::into_inner);
+        // Held by one batch at a time: what is there does not change while the next one is prepared.
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         let mut after = totals.clone();
         let mut writes = sled::Batch::default();
@@ -234,8 +234,10 @@ impl CaseStore {
             after.reflects = Some(reflects);
         }
         writes.insert(&totals::KEY, after.encode());
+        let alone = self.applying.write().unwrap_or_else(PoisonError::into_inner);
         self.sled
             .call("write to", |tree| tree.apply_batch(writes.clone()))?;
+        drop(alone);
         *totals = after;
         Ok(())
     }

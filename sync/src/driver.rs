@@ -208,8 +208,9 @@ impl<S: Store> Pump<S> {
                 Ok(input) => inputs.extend(input),
                 Err(ended) => return ended,
             }
-            // Whatever else is there already is handled with it: each look at the store may have to wait.
-            while inputs.len() < AT_ONCE {
+            // Whatever else is there already is handled with it: each look at the store may have to wait. But
+            // what takes long is the last: while the store has it, the next one is read.
+            while inputs.len() < AT_ONCE && !inputs.last().is_some_and(Input::takes_long) {
                 match self.next(&mut changes, stop, pending()).now_or_never() {
                     Some(Ok(input)) => inputs.extend(input),
                     Some(Err(ended)) => {

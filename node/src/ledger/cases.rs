@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use super::LedgerError;
+use super::{Durable, LedgerError};
 use super::index::{RETIRED, Table};
 use crate::store::{Batch, CaseStore, Reflects, StoreError};
 
-/// Bytes kept in memory before they are written: some 8,000 updates.
-const FULL: usize = 2 << 20;
+/// Bytes kept in memory before they are written: some 2,000 updates. sled lets nobody read while it applies a
+/// batch, and what is being taken in waits for that.
+const FULL: usize = 512 << 10;
 /// Memory that a record takes beside its bytes, about.
 const OVERHEAD: usize = 96;
 /// Records deleted in one batch of sled, which holds a copy of each.
@@ -73,7 +74,7 @@ impl Pending {
 #[derive(Debug)]
 struct Writing {
     records: Arc<Pending>,
-    writer: Option<JoinHandle<Result<(), StoreError>>>,
+    writer: Option<JoinHandle<Result<(), LedgerError>>>,
 }
 
 /// The case store, with what is not written to it yet.
@@ -242,13 +243,13 @@ impl Cases {
         self.reflects
     }
 
-    /// Begins to write everything. What it `reflects` of the journal has to be durable there.
+    /// Begins to write everything, once what it `reflects` of the journal is `durable` there.
     ///
     /// In one batch: the store is never between two states of the journal.
     ///
     /// # Errors
     /// When what was begun to be written before could not be.
-    pub(super) fn write(&mut self, reflects: Reflects) -> Result<(), LedgerError> {
+    pub(super) fn write(&mut self, reflects: Reflects, durable: Durable) -> Result<(), LedgerError> {
         self.finish()?;
         if self.writing.is_some() {
             // Without what comes before it, it would leave a hole.
@@ -267,7 +268,9 @@ impl Cases {
                 }
             }
             batch.reflect(reflects);
-            store.apply(batch)
+            // The store must never be ahead of the journal.
+            durable.wait()?;
+            Ok(store.apply(batch)?)
         });
         self.writing = Some(Writing {
             records,
@@ -286,8 +289,11 @@ impl Cases {
         let Some(writer) = writer else {
             return Ok(());
         };
-        let written = writer.join();
-        self.heed(written.unwrap_or_else(|_| Err(StoreError::Broken("its writer panicked".into()))))?;
+        let panicked = |_| Err(StoreError::Broken("its writer panicked".into()).into());
+        match writer.join().unwrap_or_else(panicked) {
+            Err(LedgerError::Store(error)) => self.heed(Err(error))?,
+            written => written?,
+        }
         self.writing = None;
         Ok(())
     }

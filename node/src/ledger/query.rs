@@ -107,16 +107,16 @@ impl Ledger {
         {
             return Ok(());
         }
-        // The store must never be ahead of the journal.
-        self.barrier()?.wait()?;
         for (_, state) in &mut self.documents {
             note(&mut self.cases, state);
         }
         self.cases.put(Table::Counts, Vec::new(), encode(&self.counts));
-        self.cases.write(Reflects {
+        let durable = self.barrier()?;
+        let reflects = Reflects {
             journal: self.journal.id(),
             position: self.next,
-        })
+        };
+        self.cases.write(reflects, durable)
     }
 
     /// Has the case store level with the journal, and written.
