@@ -225,7 +225,9 @@ impl SignedUpdate {
         let malformed = |error: minicbor::decode::Error| UpdateError::Malformed(error.to_string());
         let mut decoder = minicbor::Decoder::new(bytes);
         if decoder.array().map_err(malformed)? != Some(3) {
-            return Err(UpdateError::Malformed("another number of parts than three".into()));
+            return Err(UpdateError::Malformed(
+                "another number of parts than three".into(),
+            ));
         }
         let encoded = decoder.bytes().map_err(malformed)?;
         let signature = decoder.bytes().map_err(malformed)?;

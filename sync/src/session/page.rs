@@ -2,7 +2,8 @@
 //!
 //! A page is its format, then columns: what is alike in its records stands together ([`columns`]). What
 //! the receiver can derive is left out ([`updates`], [`chunk`]), since hashes and keys do not compress. A
-//! list of records has one page: what is read is written again, and must come to the same bytes.
+//! list of records has one page: wherever there would be two ways to say a thing, the reader refuses the one
+//! that the writer does not take.
 
 use minicbor::{Decode, Encode};
 
@@ -13,7 +14,7 @@ use crate::session::error::Violation;
 use crate::session::message::MAX_FRAME;
 use crate::signed::{MAX_UPDATE, SignedHeader};
 
-use columns::{Column, Reader, Writer, damaged};
+use columns::{Column, Reader, Writer, damaged, not_canonical};
 use updates::SoFar;
 
 mod chunk;
@@ -112,18 +113,17 @@ pub fn decode(bytes: &[u8], network: NetworkId) -> Result<Vec<Record>, Violation
         records.push(record);
     }
     reader.finish()?;
-    match encode(&records) == bytes {
-        true => Ok(records),
-        false => Err(damaged("not in canonical encoding")),
-    }
+    Ok(records)
 }
 
 fn other(reader: &mut Reader<'_>) -> Result<Record, Violation> {
     let failed = |error: String| Violation::Page(error);
     let rest = reader.rest(Column::Others);
     let mut decoder = minicbor::Decoder::new(rest);
-    let other = decoder.decode().map_err(|error| failed(error.to_string()))?;
-    *rest = &rest[decoder.position()..];
+    let other: Other = decoder.decode().map_err(|error| failed(error.to_string()))?;
+    let (read, after) = rest.split_at(decoder.position());
+    *rest = after;
+    not_canonical(minicbor::to_vec(&other).is_ok_and(|written| written != read))?;
     Ok(match other {
         Other::Fork(a, b) => {
             let read = |bytes: &[u8]| SignedHeader::decode(bytes).map_err(|error| failed(error.to_string()));

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::columns::{Column, Reader, Writer, damaged, put_number, take, take_number};
+use super::columns::{Column, Reader, Writer, damaged, not_canonical, put_number, take, take_number};
 use crate::hash::sha256;
 use crate::id::DocumentId;
 use crate::session::error::Violation;
@@ -66,6 +66,11 @@ fn read(payload: &[u8]) -> Option<Parts<'_>> {
         actor,
         rest,
     })
+}
+
+/// Would [`Chunks::write`] write it?
+pub(super) fn is_chunk(payload: &[u8]) -> bool {
+    read(payload).is_some()
 }
 
 impl Chunks {
@@ -135,23 +140,27 @@ impl Chunks {
         document: DocumentId,
     ) -> Result<Vec<u8>, Violation> {
         let unknown = || damaged("a reference to a chunk or a writer that is not in it");
+        let last = self.last.get(&document).copied();
         let mut body = Vec::new();
         let count = reader.number(Column::Links)?;
         put_number(&mut body, count);
         for _ in 0..count {
-            let hash = match reader.number(Column::Links)? {
-                0 => reader.array(Column::Ids)?,
-                1 => *self
-                    .last
-                    .get(&document)
-                    .and_then(|&number| self.hashes.get(number))
-                    .ok_or_else(unknown)?,
-                back => *usize::try_from(back - 1)
-                    .ok()
-                    .and_then(|back| self.hashes.len().checked_sub(back))
-                    .and_then(|number| self.hashes.get(number))
-                    .ok_or_else(unknown)?,
+            let number = match reader.number(Column::Links)? {
+                0 => None,
+                1 => Some(last.ok_or_else(unknown)?),
+                back => {
+                    let back = usize::try_from(back - 1).ok();
+                    let number = back.and_then(|back| self.hashes.len().checked_sub(back));
+                    let number = number.ok_or_else(unknown)?;
+                    not_canonical(last == Some(number))?;
+                    Some(number)
+                }
             };
+            let hash = match number {
+                Some(number) => *self.hashes.get(number).ok_or_else(unknown)?,
+                None => reader.array(Column::Ids)?,
+            };
+            not_canonical(self.numbers.get(&hash).copied() != number)?;
             body.extend_from_slice(&hash);
             if body.len() > MAX_PAYLOAD {
                 return Err(damaged("a payload that is too long"));
@@ -163,10 +172,15 @@ impl Chunks {
                 if actor.len() > MAX_ACTOR {
                     return Err(damaged("a writer with too long a name"));
                 }
+                not_canonical(self.actor_numbers.contains_key(actor))?;
                 self.name(actor)
             }
             1 => *self.writers.get(&log).ok_or_else(unknown)?,
-            number => usize::try_from(number - 2).map_err(|_| unknown())?,
+            number => {
+                let number = usize::try_from(number - 2).map_err(|_| unknown())?;
+                not_canonical(self.writers.get(&log) == Some(&number))?;
+                number
+            }
         };
         let name = self.actors.get(actor).ok_or_else(unknown)?;
         self.writers.insert(log, actor);

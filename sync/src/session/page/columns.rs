@@ -164,6 +164,14 @@ pub(super) fn damaged(what: &str) -> Violation {
     Violation::Page(what.into())
 }
 
+/// Refuses what would be said in another way.
+pub(super) fn not_canonical(otherwise: bool) -> Result<(), Violation> {
+    match otherwise {
+        true => Err(damaged("not in canonical encoding")),
+        false => Ok(()),
+    }
+}
+
 pub(super) fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);

@@ -152,26 +152,74 @@ fn another_encoding_of_the_same_is_refused() {
     ] {
         assert_eq!(decode(&page, NETWORK), Err(Violation::Page(what.into())));
     }
-    // The second update of a log with its predecessor named, though it is known.
-    let mut zhang = author(1, NETWORK);
-    let updates = [zhang.write("one"), zhang.write("two")];
-    let apart = |update: &SignedUpdate| encode(&[Record::Update(update.clone())]);
-    assert!(apart(&updates[1]).len() > apart(&updates[0]).len() + 31);
-    let mut so_far = SoFar::default();
-    let mut writer = Writer::default();
-    for update in &updates {
-        writer.byte(Column::Kind, UPDATE);
-        so_far.write(&mut writer, update);
-    }
-    let whole = writer.finish(vec![FORMAT]);
-    assert!(decode(&whole, NETWORK).is_ok());
-    let mut renamed = Writer::default();
-    for update in &updates {
-        renamed.byte(Column::Kind, UPDATE);
-        SoFar::default().write(&mut renamed, update);
-    }
+}
+
+/// What the page has told is referred to, and never said again.
+#[test]
+fn what_is_known_is_not_named_again() {
     let refused = Violation::Page("not in canonical encoding".into());
-    assert_eq!(decode(&renamed.finish(vec![FORMAT]), NETWORK), Err(refused));
+    let forgetting = |records: &[Record], forget: fn(&mut SoFar)| {
+        let mut so_far = SoFar::default();
+        let mut writer = Writer::default();
+        for record in records {
+            let Record::Update(update) = record else {
+                panic!("an update");
+            };
+            writer.byte(Column::Kind, UPDATE);
+            so_far.write(&mut writer, update);
+            forget(&mut so_far);
+        }
+        decode(&writer.finish(vec![FORMAT]), NETWORK)
+    };
+    let (mut zhang, mut li) = (author(1, NETWORK), author(2, NETWORK));
+    let (first, one) = chunk(&[], &[1; 16], b"first");
+    let of_one_log = ["one", "two"].map(|text| Record::Update(zhang.write(text)));
+    let of_one_document = ["one", "two"].map(|text| Record::Update(li.write(text)));
+    let dependent = [first.clone(), chunk(&[one], &[2; 16], b"second").0];
+    let dependent = dependent.map(|payload| payload_update(&mut zhang, payload));
+    let of_one_writer = [first, chunk(&[], &[1; 16], b"second").0];
+    let of_one_writer = of_one_writer.map(|payload| payload_update(&mut li, payload));
+    let cases: [(&[Record], fn(&mut SoFar)); 4] = [
+        (&of_one_log, |so_far| *so_far = SoFar::default()),
+        (&of_one_document, SoFar::forget_documents),
+        (&dependent, SoFar::forget_chunks),
+        (&of_one_writer, SoFar::forget_chunks),
+    ];
+    for (at, (records, forget)) in cases.into_iter().enumerate() {
+        assert_eq!(forgetting(records, |_| {}), Ok(records.to_vec()), "{at}");
+        assert_eq!(forgetting(records, forget), Err(refused.clone()), "{at}");
+    }
+}
+
+/// Every byte of a page of every kind of record, changed: what can still be read comes to that very page.
+#[test]
+fn whatever_is_read_has_one_page() {
+    let (mut zhang, mut li) = (author(1, NETWORK), author(2, NETWORK));
+    let (first, one) = chunk(&[], &[1; 16], b"first");
+    let (second, two) = chunk(&[one], &[2; 16], b"second");
+    let mut records = records();
+    records.extend([
+        payload_update(&mut zhang, first.clone()),
+        payload_update(&mut li, second),
+        payload_update(&mut zhang, chunk(&[two, one], &[1; 16], b"third").0),
+        payload_update(&mut zhang, chunk(&[one], &[2; 16], b"fourth").0),
+        payload_update(&mut li, first),
+    ]);
+    let page = encode(&records);
+    let mut read = 0;
+    for at in 0..page.len() {
+        let byte = page[at];
+        let bits = (0..8).map(|bit| byte ^ (1 << bit));
+        for other in bits.chain([byte.wrapping_add(1), byte.wrapping_sub(1), 0, 1, 2, 3]) {
+            let mut page = page.clone();
+            page[at] = other;
+            if let Ok(records) = decode(&page, NETWORK) {
+                assert_eq!(encode(&records), page, "byte {at}: {byte} to {other}");
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 1_000, "{read}");
 }
 
 /// An update of another network loses its network on the way, and with it its signature.
@@ -209,7 +257,9 @@ proptest! {
         let mut page = encode(&records());
         let at = at.index(page.len());
         page[at] = byte;
-        let _ = decode(&page, NETWORK);
+        if let Ok(records) = decode(&page, NETWORK) {
+            prop_assert_eq!(encode(&records), &page[..]);
+        }
         let _ = decode(&page[..end.index(page.len())], NETWORK);
         let mut body = compress(&page);
         let at = at % body.len();

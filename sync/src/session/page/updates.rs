@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
-use super::chunk::Chunks;
-use super::columns::{Column, Reader, Writer, damaged};
+use super::chunk::{self, Chunks};
+use super::columns::{Column, Reader, Writer, damaged, not_canonical};
 use crate::id::{AuthorKey, CertificateId, DocumentId, LogEpoch, NetworkId, PayloadHash, UpdateId};
 use crate::log::LogId;
 use crate::path::Space;
@@ -182,12 +182,16 @@ impl SoFar {
                 let named: Named = decoder
                     .decode()
                     .map_err(|error| Violation::Page(error.to_string()))?;
-                *rest = &rest[decoder.position()..];
-                self.name_log(LogId {
+                let (read, after) = rest.split_at(decoder.position());
+                *rest = after;
+                not_canonical(minicbor::to_vec(&named).is_ok_and(|written| written != read))?;
+                let log = LogId {
                     space: named.space,
                     author: named.author,
                     epoch: named.epoch,
-                })
+                };
+                not_canonical(self.log_numbers.contains_key(&log))?;
+                self.name_log(log)
             }
             back => back_from(self.logs.len(), back)?,
         };
@@ -199,13 +203,19 @@ impl SoFar {
             0 => Ok(None),
             _ => reader.array::<32>(Column::Ids).map(Some),
         };
-        let previous = match id(PREVIOUS, reader)? {
-            Some(id) => Some(UpdateId::from_bytes(id)),
+        let previous = match id(PREVIOUS, reader)?.map(UpdateId::from_bytes) {
+            Some(id) => {
+                not_canonical(log.previous(seq) == Some(id))?;
+                Some(id)
+            }
             None if seq == 1 => None,
             None => log.previous(seq),
         };
-        let certificate = match id(CERTIFICATE, reader)? {
-            Some(id) => CertificateId::from_bytes(id),
+        let certificate = match id(CERTIFICATE, reader)?.map(CertificateId::from_bytes) {
+            Some(id) => {
+                not_canonical(log.certificate == Some(id))?;
+                id
+            }
             None => log
                 .certificate
                 .ok_or_else(|| damaged("an update without a certificate"))?,
@@ -219,6 +229,7 @@ impl SoFar {
         let document = match reader.number(Column::Document)? {
             0 => {
                 let document = DocumentId::from_bytes(reader.array(Column::Documents)?);
+                not_canonical(self.document_numbers.contains_key(&document))?;
                 self.name_document(document);
                 document
             }
@@ -226,7 +237,11 @@ impl SoFar {
         };
         let signature = reader.array(Column::Signatures)?;
         let payload = match flags & CHUNK {
-            0 => reader.text_apart(Column::Lengths, Column::Payloads)?.to_vec(),
+            0 => {
+                let payload = reader.text_apart(Column::Lengths, Column::Payloads)?;
+                not_canonical(chunk::is_chunk(payload))?;
+                payload.to_vec()
+            }
             _ => self.chunks.read(reader, number, document)?,
         };
         let raw = RawHeader {
@@ -249,6 +264,20 @@ impl SoFar {
             .map_err(|error| Violation::Page(error.to_string()))?;
         self.note(number, &update);
         Ok(update)
+    }
+}
+
+#[cfg(test)]
+impl SoFar {
+    /// What comes next names its document again.
+    pub(super) fn forget_documents(&mut self) {
+        self.documents.clear();
+        self.document_numbers.clear();
+    }
+
+    /// What comes next names its writer again, and what it depends on.
+    pub(super) fn forget_chunks(&mut self) {
+        self.chunks = Chunks::default();
     }
 }
 
