@@ -71,6 +71,9 @@ const AT_A_TIME: usize = 32;
 const TURN: Duration = Duration::from_secs(10);
 /// How often it is written down where peers stand. What is lost of it costs comparing, nothing else.
 const SAVING: Duration = Duration::from_secs(60);
+/// Signing checkpoints takes no more than one in so many parts of the time, unless none was signed for so long.
+const SIGNING: u32 = 50;
+const SELDOM: Duration = Duration::from_secs(10);
 
 impl NetworkHandle {
     /// Tells every session that the ledger has something new.
@@ -293,6 +296,7 @@ impl Network {
             loop {
                 changes.borrow_and_update();
                 let signing = service.clone();
+                let began = Instant::now();
                 match spawn_blocking(move || signing.sign_checkpoint()).await {
                     Ok(Ok(true)) => handle.signed(),
                     Ok(Err(error)) if error.to_string() != told => {
@@ -303,7 +307,8 @@ impl Network {
                 }
                 tokio::select! {
                     () = &mut stop => break,
-                    () = sleep(witnessing::OFTEN) => {}
+                    // A long catch-up is not signed for every second while it goes on.
+                    () = sleep((began.elapsed() * SIGNING).clamp(witnessing::OFTEN, SELDOM)) => {}
                 }
                 tokio::select! {
                     () = &mut stop => break,

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use super::{Durable, LedgerError};
 use super::index::{RETIRED, Table};
+use super::{Durable, LedgerError};
 use crate::store::{Batch, CaseStore, Reflects, StoreError};
 
 /// Bytes kept in memory before they are written: some 2,000 updates. sled lets nobody read while it applies a

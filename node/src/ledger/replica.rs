@@ -63,7 +63,8 @@ impl Ledger {
         let broken = |what: String| LedgerError::Frame { position, what };
         Ok(match FrameKind::of(frame.kind) {
             Some(FrameKind::Update) => {
-                let update = SignedUpdate::read_back(&frame.bytes).map_err(|error| broken(error.to_string()))?;
+                let update =
+                    SignedUpdate::read_back(&frame.bytes).map_err(|error| broken(error.to_string()))?;
                 self.counted(update)
             }
             Some(FrameKind::Fork) => Some(Record::Fork(Box::new(read_fork(&frame.bytes).map_err(broken)?))),
