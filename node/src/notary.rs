@@ -42,7 +42,7 @@ use self::kept::Own;
 use self::reports::Reports;
 use crate::authority::certificate::CertificateKind;
 use crate::authority::credentials::Credentials;
-use crate::evidence::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
+use crate::evidence::checkpoint::{Checkpoint, CheckpointError, CosignedCheckpoint, VerifiedCheckpoint};
 use crate::evidence::merkle::{MerkleError, MerkleLog, TreeHead};
 use crate::evidence::name::{NodeName, Origin};
 use crate::evidence::note::NoteError;
@@ -117,6 +117,8 @@ pub struct Notary {
     journal: Arc<Journal>,
     log: Arc<Mutex<MerkleLog>>,
     own: Own,
+    /// The cosigned one of its own as it was shown to others last.
+    shown: Option<CosignedCheckpoint>,
     witness: Witness,
     /// What the witness found itself.
     found: Vec<Evidence>,
@@ -158,6 +160,7 @@ impl Notary {
             journal,
             log: Arc::new(Mutex::new(log)),
             own,
+            shown: None,
             witness,
             found,
             reports,

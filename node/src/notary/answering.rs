@@ -7,7 +7,7 @@ use minicbor::bytes::ByteVec;
 use super::exchange::{Answer, Declined, Question, conflict_number, conflict_of};
 use super::foreign::time_for;
 use super::{KeyOf, Notary, NotaryError, Peer};
-use crate::evidence::checkpoint::{Checkpoint, SignedCheckpoint, VerifiedCheckpoint};
+use crate::evidence::checkpoint::{Checkpoint, CosignedCheckpoint, SignedCheckpoint, VerifiedCheckpoint};
 use crate::evidence::cosignature::COSIGNATURE;
 use crate::evidence::merkle::{ConsistencyProof, TreeHead};
 use crate::evidence::name::Origin;
@@ -154,7 +154,7 @@ impl Notary {
     }
 
     /// Adds this node's own newest cosigned checkpoint, where the peer can use it.
-    fn with_newest(&self, answer: Answer, peer: &Peer, newest: Option<u64>, keys: &KeyOf<'_>) -> Answer {
+    fn with_newest(&mut self, answer: Answer, peer: &Peer, newest: Option<u64>, keys: &KeyOf<'_>) -> Answer {
         let Answer::Cosigned { cosignature, .. } = answer else {
             return answer;
         };
@@ -165,18 +165,26 @@ impl Notary {
                 newest: None,
             };
         }
-        let offered = || {
-            let own = self.own.cosigned()?.clone();
-            let own = own.cosigned(keys).ok()?;
-            let time = time_for(&own, &peer.name)?;
+        let offered = self.shown(keys).and_then(|own| {
+            let time = time_for(own, &peer.name)?;
             newest
                 .is_none_or(|newest| time.as_u64() >= newest.saturating_add(WORTH))
                 .then(|| ByteVec::from(own.checkpoint().note().encode()))
-        };
+        });
         Answer::Cosigned {
             cosignature,
-            newest: offered(),
+            newest: offered,
         }
+    }
+
+    /// This node's own newest cosigned checkpoint, with the cosignatures that hold. They are checked once:
+    /// hundreds of nodes may ask for the same one.
+    fn shown(&mut self, keys: &KeyOf<'_>) -> Option<&CosignedCheckpoint> {
+        let own = self.own.cosigned()?;
+        if self.shown.as_ref().is_none_or(|shown| shown.checkpoint() != own) {
+            self.shown = own.clone().cosigned(keys).ok();
+        }
+        self.shown.as_ref()
     }
 
     fn take_report(

@@ -111,7 +111,7 @@ impl Service {
     /// Signs a checkpoint of everything that is synced, unless there is one. Tells whether it is new.
     pub fn sign_checkpoint(&self) -> Result<bool, ServiceError> {
         let mut notary = self.notary();
-        let epoch = self.ledger().epochs().current;
+        let epoch = self.ledger_for_peers().epochs().current;
         match notary.sign(epoch, self.0.node.signing_key()) {
             Err(error @ NotaryError::SetBack { .. }) => {
                 tracing::warn!(%error, "the store was set back; it goes on in a new epoch");
@@ -143,13 +143,13 @@ impl Service {
     pub(crate) fn witness_peer(&self, key: PeerKey, unit: &UnitPath) -> Option<Peer> {
         let key = VerifyingKey::from_bytes(key.as_bytes()).ok()?;
         let unit = UnitCode::from_path(unit).ok()?;
-        let name = NodeName::new(self.ledger().network(), unit, &key);
+        let name = NodeName::new(self.ledger_for_peers().network(), unit, &key);
         Some(Peer { name, key })
     }
 
     /// The key of a node. The ledger is held for no longer than it takes to look it up.
     fn key_of(&self, name: &NodeName) -> Option<VerifyingKey> {
-        key_of(self.ledger().credentials(), name)
+        key_of(self.ledger_for_peers().credentials(), name)
     }
 
     /// What to ask a witness next.
@@ -161,7 +161,7 @@ impl Service {
         reports: bool,
     ) -> Result<Option<Vec<u8>>, ServiceError> {
         let notary = self.notary();
-        let epoch = self.ledger().epochs().current;
+        let epoch = self.ledger_for_peers().epochs().current;
         Ok(notary.question(
             asking,
             peer,
@@ -186,7 +186,7 @@ impl Service {
                 Gained::Nothing => Answered::Taken,
                 Gained::Cosigned => Answered::Cosigned,
                 Gained::Foreign => {
-                    self.ledger().set_bracket(notary.bracket());
+                    self.ledger_for_peers().set_bracket(notary.bracket());
                     Answered::Cosigned
                 }
                 Gained::SetBack(last) => {

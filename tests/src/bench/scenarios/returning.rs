@@ -16,7 +16,7 @@ const TOGETHER: usize = 60;
 /// Updates that each village has recorded meanwhile.
 const WRITTEN: u64 = 2;
 /// Local commits at the county: one every so often, and for so long at first.
-const EVERY_MS: u64 = 20;
+const EVERY_MS: u64 = 5;
 const USUAL: Duration = Duration::from_secs(6);
 /// Only a hang takes longer.
 const PATIENCE: Duration = Duration::from_secs(600);
