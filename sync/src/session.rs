@@ -7,7 +7,8 @@
 //! time and the sessions with other peers do not matter.
 //!
 //! Deliberately absent: pushing. A side is never sent what it did not ask for, so it alone decides how
-//! much is under way.
+//! much is under way. It may ask ahead, though: what is new, once there is something, if it is little
+//! ([`message::State::ahead`]).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use rand::Rng;
 
 use crate::id::StoreEpoch;
 use crate::path::Scope;
-use crate::replica::{Cursor, Record, Replica, ReplicaError, Tree};
+use crate::replica::{Cursor, Record, Replica, ReplicaError, Status, Tree};
 
 mod asks;
 mod beside;
@@ -514,7 +515,7 @@ impl Session {
             };
             for effect in open.puller.effects.drain(..) {
                 match effect {
-                    Effect::Send(message) => messages.push(message),
+                    Effect::Send(message) => messages.push(Answer::Message(message)),
                     Effect::Deliver(token, records) => {
                         self.control.push_back(Output::Deliver { token, records });
                     }
@@ -537,7 +538,13 @@ impl Session {
                 .step(&here, now, &self.config.limits, rng, &mut events)
             {
                 Step::Wait => break,
-                Step::Say(state) => messages.push(Message::State(state)),
+                Step::Say(mut state) => {
+                    if let Some(page) = ahead(&mut open.levels, &here.status, replica, &open.shared)? {
+                        messages.extend(page);
+                    }
+                    state.ahead = (!state.pulling && state.taken.is_some()).then(|| open.puller.ahead());
+                    messages.push(Answer::Message(Message::State(state)));
+                }
                 Step::Stream(after) => open.puller.stream(after),
                 Step::Repair(position) => open.puller.repair(position),
             }
@@ -548,14 +555,34 @@ impl Session {
         }
         // Whoever has said where it stands listens.
         if open.levels.theirs().is_some() {
-            messages.extend(open.asks.next(now));
+            messages.extend(open.asks.next(now).map(Answer::Message));
         }
         for message in messages {
-            self.send(&message, false);
+            match message {
+                Answer::Message(message) => self.send(&message, false),
+                page @ Answer::Page(..) => self.sends.push_back((Sending::Page(page), false)),
+            }
         }
         self.control.extend(events.into_iter().map(Output::Event));
         Ok(())
     }
+}
+
+/// What answers the peer's standing request, if all that is new since fits.
+fn ahead(
+    levels: &mut Levels,
+    mine: &Status,
+    replica: &dyn Replica,
+    shared: &Scope,
+) -> Result<Option<Vec<Answer>>, CloseReason> {
+    let Some((id, after)) = levels.ahead(mine) else {
+        return Ok(None);
+    };
+    let page = serve::ahead(id, after, replica, shared)?;
+    if page.is_some() {
+        levels.answered_ahead(id);
+    }
+    Ok(page)
 }
 
 /// Are there no updates here yet, within what is shared?

@@ -8,7 +8,7 @@ use crate::replica::{Position, Roots, Status};
 use crate::session::error::Violation;
 use crate::session::io::{Event, NotLevel};
 use crate::session::limits::Limits;
-use crate::session::message::State;
+use crate::session::message::{RequestId, State};
 
 /// Things accepted by a peer beyond which an empty replica takes them in place by place, rather than in the
 /// order of their acceptance.
@@ -67,6 +67,12 @@ pub(crate) struct Levels {
     compared: Option<(Roots, Roots)>,
     /// Since when it is the peer's turn, and whether that was reported.
     their_turn: Option<(Duration, bool)>,
+    /// The standing request of the peer's that was answered last.
+    answered_ahead: Option<RequestId>,
+    /// The peer asked for something since it said where it stands.
+    is_asking: bool,
+    /// Up to here the peer has everything: both held the same.
+    equal_at: Option<Position>,
     wake: Option<Duration>,
 }
 
@@ -90,6 +96,9 @@ impl Levels {
             repair_after: Duration::ZERO,
             compared: None,
             their_turn: None,
+            answered_ahead: None,
+            is_asking: false,
+            equal_at: None,
             wake: None,
         }
     }
@@ -132,11 +141,13 @@ impl Levels {
     /// The peer said where it stands.
     pub(crate) fn told(&mut self, state: State) {
         self.theirs = Some(state);
+        self.is_asking = false;
         self.their_turn = None;
     }
 
     /// The peer asked for something: it is at work.
     pub(crate) fn asked(&mut self) {
+        self.is_asking = true;
         self.their_turn = None;
     }
 
@@ -154,7 +165,8 @@ impl Levels {
     /// it would be asked for ever.
     pub(crate) fn streamed(&mut self, stale: bool) -> Result<(), Violation> {
         self.stale = stale;
-        match !stale && self.cursor < self.stream_to {
+        let to = self.stream_to.take();
+        match !stale && self.cursor < to {
             true => Err(Violation::Position),
             false => Ok(()),
         }
@@ -174,6 +186,22 @@ impl Levels {
             0
         };
         self.reported = gained > 0;
+    }
+
+    /// The peer's standing request, and the position after which it wants everything, if there may be something
+    /// that it does not have.
+    pub(crate) fn ahead(&self, mine: &Status) -> Option<(RequestId, Position)> {
+        // What it is taking in already need not be sent twice.
+        let theirs = self.theirs.filter(|theirs| !theirs.pulling && !self.is_asking)?;
+        let id = theirs.ahead?;
+        let after = theirs.taken.max(self.equal_at)?;
+        let is_wanted = after < mine.position && theirs.roots != mine.roots;
+        (is_wanted && self.answered_ahead != Some(id)).then_some((id, after))
+    }
+
+    /// A standing request is answered, which is done once.
+    pub(crate) fn answered_ahead(&mut self, id: RequestId) {
+        self.answered_ahead = Some(id);
     }
 
     /// The cursor, if the driver does not know it yet.
@@ -202,6 +230,7 @@ impl Levels {
             taken: self.cursor,
             round: self.round,
             pulling,
+            ahead: None,
         };
         self.said = Some(state);
         self.said_at = now;
@@ -242,6 +271,7 @@ impl Levels {
         }
         if mine.roots == theirs.roots {
             self.moved(theirs.position);
+            self.equal_at = Some(mine.position);
             self.their_turn = None;
             self.fruitless = 0;
             self.reported = true;

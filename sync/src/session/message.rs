@@ -36,6 +36,9 @@ pub const MAX_ITEMS: usize = 256;
 /// Logs of one place that are told of in one message.
 pub const MAX_HEADS: usize = 256;
 
+/// Roughly the bytes, before compression, of a page that answers a standing request: some ten updates.
+pub const MAX_AHEAD: usize = 16 * 1024;
+
 /// Bytes in a question or an answer beside the replica.
 pub const MAX_BODY: usize = 48 * 1024;
 
@@ -84,6 +87,11 @@ pub struct State {
     /// Is it still pulling from the receiver? Then it will speak again when it is done.
     #[n(4)]
     pub pulling: bool,
+    /// A standing request: once the receiver accepts something after `taken`, or after both held the same, it may
+    /// answer this as if it were asked for that, with one page of at most [`MAX_AHEAD`] bytes and before the
+    /// State that tells of it.
+    #[n(5)]
+    pub ahead: Option<RequestId>,
 }
 
 /// A stretch of a log.

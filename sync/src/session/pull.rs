@@ -53,6 +53,9 @@ enum Asked {
     Describe(Tree, Vec<Path>),
     List(Tree, Vec<ListAsk>),
     Logs(Vec<Want>),
+    /// Answers a standing request: the position after the page, its records, and whether it is all that is being
+    /// taken in.
+    Ahead(Position, u32, bool),
     /// Places told of; once the head of the answer came, what it said and the records of the page.
     Lacking(Tree, Vec<Path>, Option<(Lacked, u32)>),
     Fetch(BlobKind, Vec<ItemRef>),
@@ -124,6 +127,8 @@ pub(crate) struct Puller {
     /// No page is asked for before this time.
     paused: Option<Duration>,
     next_id: RequestId,
+    /// A standing request that is not answered yet.
+    ahead: Option<RequestId>,
     next_token: u64,
     asked: BTreeMap<RequestId, (Asked, Duration)>,
     open: VecDeque<Open>,
@@ -154,6 +159,7 @@ impl Puller {
             turns: config.pulling.clone(),
             paused: None,
             next_id: 0,
+            ahead: None,
             next_token: 0,
             asked: BTreeMap::new(),
             open: VecDeque::new(),
@@ -195,6 +201,15 @@ impl Puller {
     pub(crate) fn stream(&mut self, after: Position) {
         self.remaining = None;
         self.work = Work::Stream(Stream::new(after));
+    }
+
+    /// The standing request; as long as it is not answered, it stays the same.
+    pub(crate) fn ahead(&mut self) -> RequestId {
+        let fresh = self.next_id;
+        *self.ahead.get_or_insert_with(|| {
+            self.next_id = fresh.wrapping_add(1);
+            fresh
+        })
     }
 
     /// Begins to compare everything with what the peer had at `position`.

@@ -2,12 +2,12 @@
 
 use crate::hash::Digest;
 use crate::path::{Path, Reach, Scope};
-use crate::replica::{self, Blob, BlobKind, Record, Replica, ReplicaError, Tree};
+use crate::replica::{self, Blob, BlobKind, Position, Record, Replica, ReplicaError, Tree};
 use crate::session::bounded::Few;
 use crate::session::error::{CloseReason, Violation};
 use crate::session::message::{
-    Bud, Description, ItemRef, Leaves, ListAsk, Listing, LogRange, MAX_CHILDREN, MAX_LEAVES, Message,
-    RequestId, Twig,
+    Bud, Description, ItemRef, Leaves, ListAsk, Listing, LogRange, MAX_AHEAD, MAX_CHILDREN, MAX_LEAVES,
+    Message, RequestId, Twig,
 };
 use crate::session::page::{self, MAX_PAGE_LIMIT};
 use crate::session::short::Short;
@@ -101,6 +101,26 @@ pub(crate) fn answer(
         } => lacking::answer(*id, *tree, places.as_slice(), replica, scope, clamp(*limit))?,
         _ => return Ok(None),
     }))
+}
+
+/// What a standing request is answered with: everything accepted after a position, if it fits into one page.
+pub(crate) fn ahead(
+    id: RequestId,
+    after: Position,
+    replica: &dyn Replica,
+    scope: &Scope,
+) -> Result<Option<Vec<Answer>>, CloseReason> {
+    let page = replica.since(scope, after, MAX_AHEAD)?;
+    if page.records.is_empty() || page.remaining > 0 {
+        return Ok(None);
+    }
+    let head = Message::PageHead {
+        id,
+        next: page.next,
+        records: u32::try_from(page.records.len()).unwrap_or(u32::MAX),
+        remaining: 0,
+    };
+    Ok(Some(with_page(head, id, page.records)))
 }
 
 fn clamp(limit: u32) -> usize {

@@ -70,6 +70,7 @@ fn samples() -> Vec<Message> {
             taken: Some(Position::new(7)),
             round: 1,
             pulling: true,
+            ahead: None,
         }),
         Message::Since {
             id: 1,

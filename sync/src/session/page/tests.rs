@@ -4,7 +4,6 @@ use super::*;
 use crate::id::CertificateId;
 use crate::path::Space;
 use crate::replica::conformance::Author;
-use crate::signed::SignedUpdate;
 
 const NETWORK: NetworkId = NetworkId::from_bytes([1; 32]);
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::stream::Stream;
 use super::{After, Asked, Lacked, MAX_HELD, Puller, Work};
 use crate::replica::{BlobKind, Position, Record, Replica, ReplicaError};
 use crate::session::error::{CloseReason, Violation};
@@ -39,6 +40,12 @@ impl Puller {
             self.came(id);
         }
         match message {
+            Message::PageHead {
+                id,
+                next,
+                records,
+                remaining,
+            } if self.ahead == Some(id) => self.page_ahead(id, (next, records, remaining), now),
             Message::PageHead {
                 id,
                 next,
@@ -101,6 +108,27 @@ impl Puller {
         Ok(())
     }
 
+    /// The standing request is answered. Where something else is being taken in, the page is taken in beside that,
+    /// and the position is left for later.
+    fn page_ahead(
+        &mut self,
+        id: RequestId,
+        (next, records, remaining): (Position, u32, u64),
+        now: Duration,
+    ) -> Result<(), CloseReason> {
+        self.ahead = None;
+        if records == 0 || remaining > 0 {
+            return Err(Violation::Position.into());
+        }
+        let is_all = self.is_idle();
+        if is_all {
+            self.remaining = None;
+            self.work = Work::Stream(Stream::ahead());
+        }
+        self.asked.insert(id, (Asked::Ahead(next, records, is_all), now));
+        Ok(())
+    }
+
     /// The peer serves others: what was asked for is asked for again later.
     fn busy(&mut self, id: RequestId, millis: u32, now: Duration) -> Result<(), CloseReason> {
         match (self.take_asked(id)?, &mut self.work) {
@@ -159,7 +187,8 @@ impl Puller {
 
     /// Reads a page that was asked for.
     pub(crate) fn read_page(&self, id: RequestId, length: u32, body: &[u8]) -> Result<Page, Violation> {
-        if !self.asked.contains_key(&id) {
+        // The head of one that is sent ahead may not be handled yet.
+        if !self.asked.contains_key(&id) && self.ahead != Some(id) {
             return Err(Violation::Unsolicited);
         }
         let records = page::decode(&page::expand(body, length)?, self.network)?;
@@ -185,10 +214,26 @@ impl Puller {
         let (asked, since) = self.asked.remove(&id).ok_or(Violation::Unsolicited)?;
         self.bytes += bytes as u64;
         self.pages += 1;
-        let time = now.saturating_sub(since);
-        self.rate.took(bytes, time);
-        self.page_size.took(time);
+        // One that was not waited for tells nothing of the link.
+        if !matches!(asked, Asked::Ahead(..)) {
+            let time = now.saturating_sub(since);
+            self.rate.took(bytes, time);
+            self.page_size.took(time);
+        }
         match asked {
+            Asked::Ahead(next, count, is_all) => {
+                if records.len() != count as usize {
+                    return Err(Violation::Page("another number of records than stated".into()).into());
+                }
+                let records = self.hold_back(records, replica)?;
+                self.open_delivery(
+                    records,
+                    match is_all {
+                        true => After::Stream(next, 0),
+                        false => After::Nothing,
+                    },
+                );
+            }
             Asked::Since {
                 head: Some((next, count, remaining)),
                 ..

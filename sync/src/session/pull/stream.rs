@@ -29,6 +29,14 @@ impl Stream {
         }
     }
 
+    /// One that takes in a page that was sent ahead, and asks for none.
+    pub(crate) fn ahead() -> Self {
+        Self {
+            next: None,
+            ..Self::new(Position::START)
+        }
+    }
+
     /// From where to ask for the next page, if its beginning is known.
     pub(crate) fn next(&mut self) -> Option<Position> {
         if self.is_stale() {

@@ -173,6 +173,7 @@ fn whatever_it_asks_of_the_replica_is_refused() {
         taken: None,
         round: 0,
         pulling: false,
+        ahead: None,
     };
     for message in [
         Message::State(state),

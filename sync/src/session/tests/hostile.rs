@@ -27,7 +27,7 @@ pub(super) struct Victim {
     pub(super) replica: MemoryReplica,
     now: Duration,
     rng: StdRng,
-    sent: Vec<Message>,
+    pub(super) sent: Vec<Message>,
     pub(super) delivered: Vec<(Token, Vec<Record>)>,
     pub(super) closed: Option<CloseReason>,
 }
@@ -162,6 +162,7 @@ fn state() -> State {
         taken: None,
         round: 0,
         pulling: false,
+        ahead: None,
     }
 }
 

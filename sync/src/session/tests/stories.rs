@@ -11,7 +11,7 @@ use crate::session::{Behind, Event, Input};
 pub(super) const VILLAGE: &str = "4509/02/001/001";
 pub(super) const TOWN: &str = "4509/02/001";
 pub(super) const COUNTY: &str = "4509/02";
-const CITY: &str = "4509";
+pub(super) const CITY: &str = "4509";
 
 pub(super) fn cases(unit: &str) -> Space {
     Space::up(path(unit))
