@@ -12,6 +12,7 @@ mod doctor;
 mod documents;
 pub mod enrolment;
 pub mod error;
+pub(crate) mod in_order;
 pub(crate) mod marks;
 mod metrics;
 mod operators;

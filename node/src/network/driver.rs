@@ -1,6 +1,6 @@
 //! One link: who is let in, what the session reads and stores, and what is made of its events.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anjuan_sync::driver::{Ended, Settling, Store, run_link};
@@ -15,15 +15,16 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, rng};
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::{block_in_place, spawn_blocking};
 
 use super::witnessing::Witnessing;
 use super::{NetworkHandle, clock, words};
 use crate::authority::certificate::CertificateKind;
 use crate::authority::credentials::{Credentials, PeerError};
-use crate::ledger::{Checked, Durable, Ledger, LedgerError, Outcome, Taken};
+use crate::ledger::{Checked, Durable, Ledger, Outcome, Taken};
 use crate::service::Service;
+use crate::service::in_order::{Order, store};
 use crate::service::marks::Who;
 use crate::text;
 use crate::text::Text;
@@ -144,8 +145,7 @@ struct PeerStore {
     service: Service,
     peer: NodeKey,
     witnessing: Arc<Witnessing>,
-    /// The end of the delivery that was begun last.
-    last: Mutex<Option<oneshot::Receiver<()>>>,
+    deliveries: Order,
 }
 
 impl Store for PeerStore {
@@ -164,7 +164,7 @@ impl Store for PeerStore {
         self: Arc<Self>,
         records: Vec<Record>,
     ) -> impl Future<Output = Result<Summary, String>> + Send + 'static {
-        let (service, turn) = (self.service.clone(), self.turn());
+        let (service, turn) = (self.service.clone(), self.deliveries.next());
         // Begun here, so that none has a thread before those that it waits for.
         let taken = spawn_blocking(move || store(&service, records, turn));
         async move {
@@ -199,22 +199,7 @@ impl Store for PeerStore {
     }
 }
 
-/// A place in the order of deliveries.
-struct Turn {
-    /// The end of the delivery before.
-    before: Option<oneshot::Receiver<()>>,
-    /// To be dropped when this one is stored.
-    stored: oneshot::Sender<()>,
-}
-
 impl PeerStore {
-    fn turn(&self) -> Turn {
-        let (stored, end) = oneshot::channel();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = last.replace(end);
-        Turn { before, stored }
-    }
-
     /// Tells the other sessions, and the operator, what was taken in.
     fn tell(&self, taken: &Taken) -> Summary {
         let summary = taken.summary();
@@ -250,20 +235,6 @@ impl PeerStore {
             tracing::info!(%peer, known, "the peer sent what is here already");
         }
     }
-}
-
-/// Stores records: signatures are checked while what came before is stored, and the disk is waited for while
-/// what comes after is. Blocking; it waits only for those that began before it.
-fn store(service: &Service, records: Vec<Record>, turn: Turn) -> Result<Taken, LedgerError> {
-    let Turn { before, stored } = turn;
-    let checked = service.check_delivered(records);
-    if let Some(before) = before {
-        // It ends when the one before is stored, or failed.
-        let _ = before.blocking_recv();
-    }
-    let taken_in = service.take_checked(checked);
-    drop(stored);
-    service.settle_delivered(taken_in)
 }
 
 /// Reads the ledger as it is now. If not all of it is durable, what it is waited for with is returned: nobody
@@ -324,7 +295,7 @@ pub(super) async fn run(
         service,
         peer,
         witnessing: Arc::clone(&witnessing),
-        last: Mutex::new(None),
+        deliveries: Order::default(),
     };
     let told = Arc::new(Heard::default());
     let session = session(&store, &control, &told);

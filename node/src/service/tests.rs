@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anjuan_sync::id::ItemId;
-use anjuan_sync::replica::{Blob, Record as Delivered};
+use anjuan_sync::replica::{Blob, Position, Record as Delivered, Replica as _};
 use serde_json::{Map, Value, json};
 
 use super::call::{
     OperatorAdd, OperatorRevoke, ParticularsErase, Passphrase, Record, Seal, Show, SignAs, SignRequest,
 };
 use super::enrolment::{grant_from_file, init, request};
+use super::in_order::{Order, store};
 use super::setup::{Init, Request};
 use super::*;
 use crate::authority::role::Role;
@@ -302,6 +303,49 @@ fn auditor(city: &Service, home: &Path, then: Timestamp) -> Service {
     assert!(matches!(outcome, Ok(Outcome::Cosigned(_))), "{outcome:?}");
     drop(witness);
     open(home, fixed)
+}
+
+/// Several are with the store at once: the one that came first is stored first, however long its signatures take.
+#[test]
+fn overlapping_deliveries_are_stored_in_the_order_in_which_they_came() {
+    let [at_city, at_auditor] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let city = city(at_city.path(), fixed);
+    let replica = auditor(&city, at_auditor.path(), fixed());
+    for _ in 0..60 {
+        record(&city, &registered()).expect("recorded");
+    }
+    let scope = city.ledger().scope().clone();
+    let all = city
+        .ledger()
+        .since(&scope, Position::START, 1 << 20)
+        .expect("readable");
+    let is_update = |record: &Delivered| matches!(record, Delivered::Update(_));
+    let (updates, others): (Vec<_>, Vec<_>) = all.records.into_iter().partition(is_update);
+    let mut pages: Vec<_> = updates.chunks(20).map(<[_]>::to_vec).collect();
+    pages[0].splice(0..0, others);
+    let order = Order::default();
+    let turns: Vec<_> = pages.iter().map(|_| order.next()).collect();
+    let taken = std::thread::scope(|scope| {
+        // The last one is there first, and has to wait.
+        let begun = pages.into_iter().zip(turns).rev().map(|(page, turn)| {
+            let replica = &replica;
+            scope.spawn(move || store(replica, page, turn))
+        });
+        let begun: Vec<_> = begun.collect();
+        begun
+            .into_iter()
+            .map(|one| one.join().expect("no panic"))
+            .collect::<Vec<_>>()
+    });
+    for taken in taken {
+        let summary = taken.expect("stored").summary();
+        assert_eq!(
+            (summary.waiting, summary.refused, summary.forged),
+            (0, 0, 0),
+            "{summary:?}"
+        );
+    }
+    assert_eq!(replica.ledger().counts().updates, 60);
 }
 
 #[test]
