@@ -17,7 +17,7 @@ pub mod wait;
 pub use case::{CASE, CHAIR, MEDIATOR, parties};
 pub use command::{Anjuan, PASSPHRASE, PROGRAM, Ran, Refusal, program, words};
 pub use family::{CITY, CLERK, COUNTY, Family, Member, TOWN, VILLAGE};
-pub use folder::Folder;
+pub use folder::{Folder, copy};
 pub use link::Link;
 pub use node::Node;
 pub use snapshot::Snapshot;

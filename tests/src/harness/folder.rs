@@ -47,7 +47,7 @@ impl Drop for Folder {
 }
 
 /// Copies a folder whole.
-pub(super) fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder to copy to");
     for entry in std::fs::read_dir(from).expect("a folder to copy") {
         let entry = entry.expect("an entry of the folder");

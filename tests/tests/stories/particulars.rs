@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anjuan_tests::harness::wait::until;
-use anjuan_tests::harness::{CHAIR, CITY, CLERK, COUNTY, Family, MEDIATOR, TOWN, VILLAGE, parties};
+use anjuan_tests::harness::{CHAIR, CITY, CLERK, COUNTY, Family, MEDIATOR, TOWN, VILLAGE, copy, parties};
 use serde_json::Value;
 
 const ALL: [&str; 4] = [CITY, COUNTY, TOWN, VILLAGE];
@@ -93,6 +93,49 @@ fn particulars_are_read_where_the_case_is_handled_and_erased_everywhere() {
     let other = particulars[1]["commitment"].as_str().expect("a commitment");
     assert_eq!(item(&family.anjuan(TOWN).show(&case), other)["readable"], true);
     family.verify();
+}
+
+/// The event was durable, and the power went before what it orders was done: the keystore is as it was before.
+#[test]
+fn an_erasure_that_was_cut_off_is_carried_out_at_the_next_start() {
+    let mut family = Family::running("erasure-cut-off");
+    let sealed = family.folder().join("parties.json");
+    parties(&sealed, [NAME, "李乙"]);
+    let case = family.anjuan(VILLAGE).register(MEDIATOR, &sealed, "相邻排水");
+    family.level(&ALL);
+    let particulars = family.anjuan(VILLAGE).show(&case)["particulars"].clone();
+    let commitment = particulars[0]["commitment"].as_str().expect("a commitment");
+
+    let keystore = family.anjuan(TOWN).home().join("keystore");
+    let before = family.folder().join("keystore-before");
+    family.stop(TOWN);
+    copy(&keystore, &before);
+    family.start(TOWN);
+    let erase = ["case", "particulars", "erase", &case, commitment, "--as", CHAIR];
+    let why = [
+        "--basis",
+        "consent-withdrawn",
+        "--reference",
+        "个人信息保护法第四十七条",
+        "--yes",
+    ];
+    family.anjuan(VILLAGE).answer(&[&erase[..], &why].concat());
+    family.level(&ALL);
+    let held = |family: &Family| item(&family.anjuan(TOWN).show(&case), commitment)["held"] == true;
+    until("it is erased", || {
+        if held(&family) { Err("held".into()) } else { Ok(()) }
+    });
+
+    family.stop(TOWN);
+    fs::remove_dir_all(&keystore).expect("removed");
+    copy(&before, &keystore);
+    assert!(held(&family), "the event is there, and so is what it erases");
+    family.start(TOWN);
+    until("it is erased again", || {
+        if held(&family) { Err("held".into()) } else { Ok(()) }
+    });
+    let other = particulars[1]["commitment"].as_str().expect("a commitment");
+    assert_eq!(item(&family.anjuan(TOWN).show(&case), other)["readable"], true);
 }
 
 #[track_caller]
