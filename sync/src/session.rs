@@ -7,8 +7,8 @@
 //! time and the sessions with other peers do not matter.
 //!
 //! Deliberately absent: pushing. A side is never sent what it did not ask for, so it alone decides how
-//! much is under way. It may ask ahead, though: what is new, once there is something, if it is little
-//! ([`message::State::ahead`]).
+//! much is under way. It may ask ahead, though, as it does of those below it: what is new, once there is
+//! something, if it is little ([`message::State::ahead`]).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use rand::Rng;
 
 use crate::id::StoreEpoch;
 use crate::path::Scope;
-use crate::replica::{Cursor, Record, Replica, ReplicaError, Status, Tree};
+use crate::replica::{Cursor, Record, Replica, Status};
 
 mod asks;
 mod beside;
@@ -531,7 +531,7 @@ impl Session {
             let here = Here {
                 status: replica.status(&open.shared)?,
                 pulling: !open.puller.is_idle(),
-                is_empty: !open.levels.has_cursor() && is_empty(replica, &open.shared)?,
+                is_empty: !open.levels.has_cursor() && serve::is_empty(replica, &open.shared)?,
             };
             match open
                 .levels
@@ -542,7 +542,10 @@ impl Session {
                     if let Some(page) = ahead(&mut open.levels, &here.status, replica, &open.shared)? {
                         messages.extend(page);
                     }
-                    state.ahead = (!state.pulling && state.taken.is_some()).then(|| open.puller.ahead());
+                    // What is new above or beside may come over a second link, too, where one asks for it.
+                    let is_below = open.shared.unit() != self.config.scope.unit();
+                    let asks_ahead = is_below && !state.pulling && state.taken.is_some();
+                    state.ahead = asks_ahead.then(|| open.puller.ahead());
                     messages.push(Answer::Message(Message::State(state)));
                 }
                 Step::Stream(after) => open.puller.stream(after),
@@ -583,20 +586,6 @@ fn ahead(
         levels.answered_ahead(id);
     }
     Ok(page)
-}
-
-/// Are there no updates here yet, within what is shared?
-fn is_empty(replica: &dyn Replica, shared: &Scope) -> Result<bool, ReplicaError> {
-    for tree in [Tree::Up, Tree::Down] {
-        for path in serve::beginnings(tree, shared) {
-            let branch = replica.branch(tree, &path)?;
-            let below = path == *shared.unit() && !branch.children.is_empty();
-            if branch.own.is_some() || below {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
 }
 
 #[cfg(test)]

@@ -345,3 +345,17 @@ pub(crate) fn beginnings(tree: Tree, scope: &Scope) -> Vec<Path> {
     let above = unit.ancestors().filter(|_| tree.reach() == Reach::Down);
     std::iter::once(unit.clone()).chain(above).collect()
 }
+
+/// Are there no updates here yet, within what is shared?
+pub(crate) fn is_empty(replica: &dyn Replica, shared: &Scope) -> Result<bool, ReplicaError> {
+    for tree in [Tree::Up, Tree::Down] {
+        for path in beginnings(tree, shared) {
+            let branch = replica.branch(tree, &path)?;
+            let below = path == *shared.unit() && !branch.children.is_empty();
+            if branch.own.is_some() || below {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
