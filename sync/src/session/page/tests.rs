@@ -178,7 +178,8 @@ fn what_is_known_is_not_named_again() {
     let dependent = dependent.map(|payload| payload_update(&mut zhang, payload));
     let of_one_writer = [first, chunk(&[], &[1; 16], b"second").0];
     let of_one_writer = of_one_writer.map(|payload| payload_update(&mut li, payload));
-    let cases: [(&[Record], fn(&mut SoFar)); 4] = [
+    type Forget = fn(&mut SoFar);
+    let cases: [(&[Record], Forget); 4] = [
         (&of_one_log, |so_far| *so_far = SoFar::default()),
         (&of_one_document, SoFar::forget_documents),
         (&dependent, SoFar::forget_chunks),

@@ -255,6 +255,7 @@ fn answers(message: Message, records: &[Record]) -> Vec<Message> {
                 taken: Some(theirs.position),
                 round: theirs.round,
                 pulling: false,
+                ahead: None,
             })]
         }
         Message::Since { id, after, .. } => vec![
