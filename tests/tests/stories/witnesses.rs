@@ -294,6 +294,7 @@ pub(super) async fn ask(key: &SigningKey, network: NetworkId, node: &PeerAddr, q
                 let state = State {
                     taken: Some(theirs.position),
                     pulling: false,
+                    ahead: None,
                     ..theirs
                 };
                 link.control().accept();
