@@ -122,7 +122,7 @@ impl Shared {
         self.gather(&tail.last);
         self.commit_queued(&mut tail);
         drop(tail);
-        self.hurry();
+        self.pass_on();
     }
 
     /// Lets those catch up who were told of the last batch a moment ago and come with their next records:
@@ -133,6 +133,16 @@ impl Shared {
         let begun = Instant::now();
         while self.queue().waiting.tickets() < last.tickets && begun.elapsed() < patience {
             std::thread::yield_now();
+        }
+    }
+
+    /// Has what is queued written: by one who waits for it in a thread, or else by the journal's thread. Whoever
+    /// waits found the end taken, and sleeps; his records would take two switches more if he were not to write
+    /// them himself.
+    fn pass_on(&self) {
+        let queue = self.queue();
+        if !queue.waiting.is_empty() && !queue.waiting.call_leader() {
+            self.work.notify_one();
         }
     }
 

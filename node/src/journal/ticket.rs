@@ -39,12 +39,20 @@ impl Ticket {
 
     /// Blocks until the records are durable; gives their positions.
     pub fn wait(self) -> Result<Range<u64>, Stopped> {
-        self.journal.lead();
-        let mut state = self.fate.lock();
+        let mut leads = true;
         loop {
-            match &state.outcome {
-                Some(outcome) => return outcome.clone().map(|()| self.positions.clone()),
-                None => state = self.fate.told.wait(state).unwrap_or_else(PoisonError::into_inner),
+            if leads {
+                self.journal.lead();
+            }
+            let mut state = self.fate.lock();
+            if let Some(outcome) = &state.outcome {
+                return outcome.clone().map(|()| self.positions.clone());
+            }
+            leads = std::mem::take(&mut state.leader_wanted);
+            if !leads {
+                state.in_threads += 1;
+                state = self.fate.told.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.in_threads -= 1;
             }
         }
     }
@@ -91,6 +99,10 @@ pub(super) struct Fate {
 struct State {
     outcome: Option<Result<(), Stopped>>,
     wakers: Vec<Waker>,
+    /// How many wait in a thread.
+    in_threads: usize,
+    /// One of those is to write the batch.
+    leader_wanted: bool,
 }
 
 impl Fate {
@@ -121,6 +133,16 @@ impl Waiting {
     /// How many wait.
     pub(super) fn tickets(&self) -> usize {
         self.tickets
+    }
+
+    /// Has one who waits in a thread write the batch; false if nobody does.
+    pub(super) fn call_leader(&self) -> bool {
+        let mut state = self.fate.lock();
+        state.leader_wanted = state.in_threads > 0;
+        if state.leader_wanted {
+            self.fate.told.notify_one();
+        }
+        state.leader_wanted
     }
 
     pub(super) fn tell(self, outcome: Result<(), Stopped>) {
