@@ -37,6 +37,8 @@ pub(super) struct DocumentState {
     /// Where the update stands that brought a change first, signed by the change's own author. Those that
     /// can bring one change are of one log, so which came first is the same everywhere.
     place: HashMap<ChangeHash, usize>,
+    /// Does an applied update order an erasure?
+    orders_erasure: bool,
 }
 
 impl DocumentState {
@@ -49,6 +51,7 @@ impl DocumentState {
             document: None,
             extracted: HashMap::new(),
             place: HashMap::new(),
+            orders_erasure: false,
         }
     }
 
@@ -89,6 +92,7 @@ impl DocumentState {
             record,
             is_written: true,
             document,
+            orders_erasure: extracted.values().any(|one| orders_erasure(one)),
             extracted,
             place,
         }))
@@ -208,6 +212,7 @@ impl DocumentState {
     fn clear(&mut self, forked: impl Fn(&Held) -> bool) {
         self.document = None;
         self.extracted.clear();
+        self.orders_erasure = false;
         self.record.kind = None;
         for held in &mut self.record.updates {
             held.standing = if forked(held) {
@@ -281,6 +286,7 @@ impl DocumentState {
         };
         let standing = match admission {
             Ok(Admission::Applied(extracted)) => {
+                self.orders_erasure |= orders_erasure(&extracted);
                 self.extracted.insert(extracted.hash, extracted);
                 Standing::Applied
             }
@@ -337,13 +343,8 @@ impl DocumentState {
     /// Can it be that something was, or has to be, erased by what this document says? An erasure may also
     /// have to be taken back, after its event turned out not to be applied.
     pub(super) fn may_order_erasures(&self) -> bool {
-        let orders = |one: &Arc<Extracted>| one.content.event.get("type").is_some_and(|name| name == ERASURE);
-        self.extracted.values().any(orders)
-            || self
-                .record
-                .updates
-                .iter()
-                .any(|held| held.standing != Standing::Applied)
+        let unapplied = |held: &Held| held.standing != Standing::Applied;
+        self.orders_erasure || self.record.updates.iter().any(unapplied)
     }
 
     /// The store and its documents do not fit together.
@@ -353,4 +354,8 @@ impl DocumentState {
             what: what.to_owned(),
         }
     }
+}
+
+fn orders_erasure(one: &Extracted) -> bool {
+    one.content.event.get("type").is_some_and(|name| name == ERASURE)
 }
