@@ -259,6 +259,8 @@ impl Levels {
             return Step::Wait;
         };
         if pulling {
+            // Also where nothing was asked for: what is sent ahead is told as progress.
+            self.level = false;
             return match said.roots == mine.roots {
                 true => Step::Wait,
                 false => self.say_not_before(

@@ -10,7 +10,7 @@ use crate::path::Space;
 use crate::replica::Record;
 use crate::replica::conformance::{Author, Subject};
 use crate::session::message::Message;
-use crate::session::{Input, Violation};
+use crate::session::{Event, Input, Violation};
 
 /// A village, its town, its county and its city, each connected with the next and level with it after the
 /// village's first update.
@@ -36,6 +36,15 @@ fn an_update_takes_half_a_round_trip_each_hop() {
         }
         let took = world.now - before;
         world.settle();
+        for (link, side) in links.into_iter().flat_map(|link| [(link, 0), (link, 1)]) {
+            let told = world.links[link].events.iter().rfind(|(_, of, event)| {
+                *of == side && matches!(event, Event::Level | Event::Progress { .. })
+            });
+            assert!(
+                matches!(told, Some((_, _, Event::Level))),
+                "{number}: {side} of {link}"
+            );
+        }
         // Three hops of half a round trip, and what the stores take.
         assert!(took < ROUND_TRIP * 5 / 2, "{number}: {took:?}");
     }
