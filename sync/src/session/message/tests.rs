@@ -260,6 +260,29 @@ fn overlong_lists_are_refused_by_name() {
     }
 }
 
+/// A node built before there were any says States of five fields, and passes over a sixth as over a seventh here.
+#[test]
+fn a_standing_request_is_one_more_field_of_a_state() {
+    let state = State {
+        position: Position::new(9),
+        roots: Roots::default(),
+        taken: Some(Position::new(7)),
+        round: 0,
+        pulling: false,
+        ahead: None,
+    };
+    let bytes = |state: &State| minicbor::to_vec(state).expect("written");
+    let bare = bytes(&state);
+    let asking = State {
+        ahead: Some(5),
+        ..state
+    };
+    assert_eq!(bare[0], 0x85, "an array of five");
+    assert_eq!(bytes(&asking), [&[0x86], &bare[1..], &[5]].concat());
+    let later = [&[0x87], &bare[1..], &[5, 1]].concat();
+    assert_eq!(minicbor::decode::<State>(&later).expect("read"), asking);
+}
+
 proptest! {
     /// Whatever bytes come, decoding neither panics nor takes long.
     #[test]
