@@ -98,6 +98,33 @@ fn writers_get_dense_positions_and_segments_follow_one_another() {
     assert!(journal.records(0).all(|record| record.is_ok()));
 }
 
+/// Those who wait in threads lead in turn, tasks leave it to the journal's thread, and who drops a ticket to
+/// neither: nobody is forgotten.
+#[test]
+fn however_they_wait_everybody_is_told() {
+    const EACH: u64 = 150;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (journal, _) = open(folder.path());
+    let append = || journal.append(&[frame(&[1; 100])]).expect("taken");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..EACH {
+                    append().wait().expect("durable");
+                }
+            });
+            scope.spawn(|| {
+                for _ in 0..EACH {
+                    futures::executor::block_on(append()).expect("durable");
+                }
+            });
+        }
+        scope.spawn(|| (0..EACH).for_each(|_| drop(append())));
+    });
+    append().wait().expect("durable");
+    assert_eq!(journal.end(), 9 * EACH + 1);
+}
+
 #[test]
 fn a_task_can_await_a_ticket() {
     let folder = tempfile::tempdir().expect("a folder");
