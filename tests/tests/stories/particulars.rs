@@ -13,12 +13,7 @@ const NAME: &str = "黄无双";
 #[test]
 fn particulars_are_read_where_the_case_is_handled_and_erased_everywhere() {
     let family = Family::running("particulars");
-    let sealed = family.folder().join("parties.json");
-    parties(&sealed, [NAME, "李乙"]);
-    let case = family.anjuan(VILLAGE).register(MEDIATOR, &sealed, "相邻排水");
-    family.level(&ALL);
-
-    let particulars = family.anjuan(VILLAGE).show(&case)["particulars"].clone();
+    let (case, particulars) = registered(&family);
     let commitment = particulars[0]["commitment"].as_str().expect("a commitment");
     let held = |unit: &str| item(&family.anjuan(unit).show(&case), commitment);
     for (unit, readable) in [(VILLAGE, true), (TOWN, true), (COUNTY, false), (CITY, false)] {
@@ -99,11 +94,7 @@ fn particulars_are_read_where_the_case_is_handled_and_erased_everywhere() {
 #[test]
 fn an_erasure_that_was_cut_off_is_carried_out_at_the_next_start() {
     let mut family = Family::running("erasure-cut-off");
-    let sealed = family.folder().join("parties.json");
-    parties(&sealed, [NAME, "李乙"]);
-    let case = family.anjuan(VILLAGE).register(MEDIATOR, &sealed, "相邻排水");
-    family.level(&ALL);
-    let particulars = family.anjuan(VILLAGE).show(&case)["particulars"].clone();
+    let (case, particulars) = registered(&family);
     let commitment = particulars[0]["commitment"].as_str().expect("a commitment");
 
     let keystore = family.anjuan(TOWN).home().join("keystore");
@@ -136,6 +127,16 @@ fn an_erasure_that_was_cut_off_is_carried_out_at_the_next_start() {
     });
     let other = particulars[1]["commitment"].as_str().expect("a commitment");
     assert_eq!(item(&family.anjuan(TOWN).show(&case), other)["readable"], true);
+}
+
+/// A case of two parties that all four know, and what is sealed of them.
+fn registered(family: &Family) -> (String, Value) {
+    let sealed = family.folder().join("parties.json");
+    parties(&sealed, [NAME, "李乙"]);
+    let case = family.anjuan(VILLAGE).register(MEDIATOR, &sealed, "相邻排水");
+    family.level(&ALL);
+    let particulars = family.anjuan(VILLAGE).show(&case)["particulars"].clone();
+    (case, particulars)
 }
 
 #[track_caller]
