@@ -24,14 +24,14 @@ mod replica;
 mod sealed;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anjuan_sync::digest::Digests;
 use anjuan_sync::replica::{LogTable, Waiting};
-use anjuan_sync::{LogEpoch, NetworkId, Scope, SignedUpdate};
+use anjuan_sync::{LogEpoch, NetworkId, Scope, SignedUpdate, Space};
 use lru::LruCache;
 use minicbor::{Decode, Encode};
 
@@ -215,6 +215,12 @@ impl Ledger {
     /// What this node holds.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// Where digests have changed since this was last asked: sessions that share one of these spaces have
+    /// something to look at.
+    pub fn take_changed(&mut self) -> BTreeSet<Space> {
+        self.digests.take_changed()
     }
 
     /// All certificates and revocations known; a clone of it is what they are now.

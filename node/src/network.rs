@@ -26,6 +26,7 @@ use tokio::task::{JoinSet, block_in_place, spawn_blocking};
 use tokio::time::{interval, sleep};
 
 use self::announcing::Announcer;
+pub(crate) use self::announcing::Changes;
 pub(crate) use self::driver::read_durable;
 pub(crate) use self::joining::{ask_to_join, parent_address, read_answer};
 use self::table::Table;
@@ -76,9 +77,9 @@ const SIGNING: u32 = 50;
 const SELDOM: Duration = Duration::from_secs(10);
 
 impl NetworkHandle {
-    /// Tells every session that the ledger has something new.
-    pub(crate) fn announce(&self) {
-        self.0.announcer.announce();
+    /// Tells the sessions that it concerns that the ledger has changed.
+    pub(crate) fn announce(&self, changes: Changes) {
+        self.0.announcer.announce(changes);
     }
 
     /// Tells every session that there is a new checkpoint, or something to report.

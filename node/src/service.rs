@@ -52,7 +52,7 @@ use crate::files::Disk;
 use crate::home::Home;
 use crate::keys::{KdfCost, KeyStore, NodeKey};
 use crate::ledger::{Ledger, Opening, processors};
-use crate::network::NetworkHandle;
+use crate::network::{Changes, NetworkHandle};
 use crate::notary::Notary;
 use crate::text::Text;
 use crate::unit::UnitCode;
@@ -237,10 +237,11 @@ impl Service {
         self.0.network.get()
     }
 
-    /// Tells peers that something new is here.
-    fn announce(&self) {
+    /// Tells peers that something new is here: those that hold it, too.
+    pub(crate) fn announce(&self) {
         if let Some(network) = self.network() {
-            network.announce();
+            let changed = self.ledger_for_peers().take_changed();
+            network.announce(Changes::In(changed));
         }
     }
 

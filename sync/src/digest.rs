@@ -9,14 +9,15 @@
 //!   `own` of each path above, nearest first.
 //!
 //! An item that changes marks its path; [`DigestTree::settle`] then hashes each marked place once, so a
-//! page of updates costs the places it touched, whatever the size of the tree.
+//! page of updates costs the places it touched, whatever the size of the tree. Which places those were is
+//! remembered until somebody asks: only the roots of scopes that hold one of them can have changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hash::{Digest, Domain, Hasher};
 use crate::id::{AuthorKey, ItemId, LogEpoch};
 use crate::log::LogState;
-use crate::path::{Path, Reach, Scope};
+use crate::path::{Path, Reach, Scope, Space};
 use crate::replica::{BlobKind, Branch, LogItem, Roots, Tree};
 
 const OWN: Domain = Domain::new("anjuan/tree-own/1");
@@ -179,6 +180,8 @@ fn bytes_of(digest: Option<&Digest>) -> &[u8] {
 pub struct DigestTree<L> {
     tree: Tree,
     top: Node<L>,
+    /// Where something changed since this was last asked.
+    changed: BTreeSet<Path>,
 }
 
 impl<L: Leaf> DigestTree<L> {
@@ -187,6 +190,7 @@ impl<L: Leaf> DigestTree<L> {
         Self {
             tree,
             top: Node::new(),
+            changed: BTreeSet::new(),
         }
     }
 
@@ -204,8 +208,7 @@ impl<L: Leaf> DigestTree<L> {
     where
         L: PartialEq,
     {
-        let labels: Vec<_> = path.labels().collect();
-        self.top.change(&labels, |items| {
+        self.change(path, |items| {
             match items.binary_search_by_key(&item.key(), Leaf::key) {
                 Ok(at) if items[at] == item => false,
                 Ok(at) => {
@@ -222,16 +225,22 @@ impl<L: Leaf> DigestTree<L> {
 
     /// Removes the item with this key from `path`. False if there is none.
     pub fn remove(&mut self, path: &Path, key: &L::Key) -> bool {
-        let labels: Vec<_> = path.labels().collect();
-        self.top.change(&labels, |items| {
-            match items.binary_search_by_key(key, Leaf::key) {
-                Ok(at) => {
-                    items.remove(at);
-                    true
-                }
-                Err(_) => false,
+        self.change(path, |items| match items.binary_search_by_key(key, Leaf::key) {
+            Ok(at) => {
+                items.remove(at);
+                true
             }
+            Err(_) => false,
         })
+    }
+
+    fn change(&mut self, path: &Path, change: impl FnOnce(&mut Vec<L>) -> bool) -> bool {
+        let labels: Vec<_> = path.labels().collect();
+        let changed = self.top.change(&labels, change);
+        if changed && !self.changed.contains(path) {
+            self.changed.insert(path.clone());
+        }
+        changed
     }
 
     /// Hashes what changed since the last time.
@@ -359,6 +368,26 @@ impl Digests {
         self.up.settle();
         self.down.settle();
         self.sealed.settle();
+    }
+
+    /// Where something changed since this was last asked: only scopes that hold one of these places can have
+    /// other roots now.
+    pub fn take_changed(&mut self) -> BTreeSet<Space> {
+        let (credentials, up) = (&mut self.credentials.changed, &mut self.up.changed);
+        let (down, sealed) = (&mut self.down.changed, &mut self.sealed.changed);
+        let trees = [
+            (Tree::Credentials, credentials),
+            (Tree::Up, up),
+            (Tree::Down, down),
+            (Tree::Sealed, sealed),
+        ];
+        let spaces = trees.into_iter().flat_map(|(tree, changed)| {
+            let reach = tree.reach();
+            std::mem::take(changed)
+                .into_iter()
+                .map(move |unit| Space { unit, reach })
+        });
+        spaces.collect()
     }
 
     /// One place of one tree.

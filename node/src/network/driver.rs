@@ -18,11 +18,12 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{block_in_place, spawn_blocking};
 
+use super::announcing::Listener;
 use super::witnessing::Witnessing;
 use super::{NetworkHandle, clock, words};
 use crate::authority::certificate::CertificateKind;
 use crate::authority::credentials::{Credentials, PeerError};
-use crate::ledger::{Checked, Durable, Ledger, Outcome, Taken};
+use crate::ledger::{Checked, Durable, Ledger, LedgerError, Outcome, Taken};
 use crate::service::Service;
 use crate::service::in_order::{Order, store};
 use crate::service::marks::Who;
@@ -146,6 +147,8 @@ struct PeerStore {
     peer: NodeKey,
     witnessing: Arc<Witnessing>,
     deliveries: Order,
+    /// Told of what both sides hold.
+    listener: Arc<Listener>,
 }
 
 impl Store for PeerStore {
@@ -164,19 +167,22 @@ impl Store for PeerStore {
         self: Arc<Self>,
         records: Vec<Record>,
     ) -> impl Future<Output = Result<Summary, String>> + Send + 'static {
-        let (service, turn) = (self.service.clone(), self.deliveries.next());
+        let turn = self.deliveries.next();
         // Begun here, so that none has a thread before those that it waits for.
-        let taken = spawn_blocking(move || store(&service, records, turn));
+        let taken = spawn_blocking(move || {
+            let taken = store(&self.service, records, turn)?;
+            Ok(self.tell(&taken))
+        });
         async move {
             match taken.await {
-                Ok(taken) => Ok(self.tell(&taken.map_err(|error| error.to_string())?)),
+                Ok(told) => told.map_err(|error: LedgerError| error.to_string()),
                 Err(panic) => Err(panic.to_string()),
             }
         }
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
-        self.network.0.announcer.subscribe()
+        self.listener.changes()
     }
 
     fn now(&self) -> Now {
@@ -206,7 +212,7 @@ impl PeerStore {
         self.network.table().received(self.peer, u64::from(summary.taken));
         self.note_refusals(taken, summary);
         if summary.taken > 0 {
-            self.network.announce();
+            self.service.announce();
             if let Some(mark) = self.service.marks().get_mut(Who::Node(self.peer)) {
                 mark.came = Some(self.service.now());
             }
@@ -290,12 +296,14 @@ pub(super) async fn run(
     let control = link.control().clone();
     let peer = control.peer();
     let witnessing = Arc::new(Witnessing::new(service.clone(), network.clone(), peer));
+    let listener = network.0.announcer.listen();
     let store = PeerStore {
         network: network.clone(),
         service,
         peer,
         witnessing: Arc::clone(&witnessing),
         deliveries: Order::default(),
+        listener: Arc::clone(&listener),
     };
     let told = Arc::new(Heard::default());
     let session = session(&store, &control, &told);
@@ -305,14 +313,16 @@ pub(super) async fn run(
     let epoch = store.service.ledger().epoch();
     let watch = |event| {
         match &event {
-            Event::PeerAccepted { unit, .. } => witnessing.accepted(unit),
+            Event::PeerAccepted { unit, shared } => {
+                witnessing.accepted(unit);
+                listener.shares(shared.clone());
+            }
             Event::Beside { unit } => {
                 witnessing.accepted(unit);
                 if network.0.witnesses.contains(&peer)
                     && let Some(chain) = told.chain.get()
                 {
                     block_in_place(|| keep_chain(&watching, chain));
-                    network.announce();
                 }
             }
             _ => {}
@@ -357,7 +367,7 @@ pub(super) async fn run(
 fn keep_chain(service: &Service, chain: &[Vec<u8>]) {
     let taken = service.ledger().take(Checked::credentials(chain.iter().cloned()));
     match taken.map(|(_, durable)| durable.wait()) {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => service.announce(),
         Ok(Err(error)) => tracing::warn!(%error, "the certificates of a witness are not kept"),
         Err(error) => tracing::warn!(%error, "the certificates of a witness are not taken in"),
     }

@@ -13,7 +13,7 @@ use super::call::{Handle, Progress, SyncNow, SyncStatus};
 use super::marks::Who;
 use super::{ErrorKind, Service, ServiceError, instant, unit_view, view, words};
 use crate::kind::Verdict;
-use crate::network::Row;
+use crate::network::{Changes, Row};
 use crate::text;
 use crate::text::Text;
 use crate::unit::UnitCode;
@@ -325,7 +325,7 @@ impl Handle<SyncNow> for Service {
                 network.keep(address);
             }
         }
-        self.announce();
+        network.announce(Changes::Anywhere);
         loop {
             let rows: Vec<_> = self
                 .rows()

@@ -73,6 +73,49 @@ fn what_a_scope_does_not_hold_does_not_matter_to_it() {
 }
 
 #[test]
+fn scopes_that_hold_no_changed_place_have_the_roots_that_they_had() {
+    let places = [
+        "4509",
+        "4509/02",
+        "4509/02/001",
+        "4509/02/001/001",
+        "4509/02/002",
+        "4509/03",
+    ];
+    let mut digests = Digests::new();
+    for (step, place) in (0_u8..).zip(places.iter().cycle().take(24)) {
+        let place = path(place);
+        let before: Vec<_> = places
+            .iter()
+            .map(|place| digests.roots(&Scope::of(path(place))))
+            .collect();
+        match step / 6 {
+            0 => digests.logs_mut(Reach::Up).put(&place, item(1, 1)),
+            1 => digests.logs_mut(Reach::Down).put(&place, item(1, 1)),
+            2 => digests.blobs_mut(BlobKind::Sealed).put(&place, id(1)),
+            _ => digests.blobs_mut(BlobKind::Credential).put(&place, id(1)),
+        };
+        digests.settle();
+        let changed = digests.take_changed();
+        assert_eq!(changed.len(), 1);
+        for (scope, before) in places.iter().zip(before) {
+            let scope = Scope::of(path(scope));
+            let is_told = changed.iter().any(|space| scope.holds(space));
+            assert_eq!(
+                is_told,
+                digests.roots(&scope) != before,
+                "{place:?}, as {scope:?} sees it"
+            );
+        }
+    }
+    let (up, at) = (digests.logs_mut(Reach::Up), path("4509/02"));
+    assert!(!up.put(&at, item(1, 1)), "it is there");
+    assert!(digests.take_changed().is_empty(), "and changes nothing");
+    assert!(digests.logs_mut(Reach::Up).remove(&at, &item(1, 1).key()));
+    assert_eq!(digests.take_changed(), [Space::up(at)].into());
+}
+
+#[test]
 fn the_same_item_elsewhere_is_another_digest() {
     let city = Scope::of(path("4509"));
     let root = |tree: Tree, at: &str| {

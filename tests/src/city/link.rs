@@ -309,10 +309,19 @@ impl Simulation {
 
     pub(super) fn announce(&mut self, node: usize) {
         self.nodes[node].announces = false;
+        if !self.nodes[node].is_running() {
+            return;
+        }
+        let changed = self.nodes[node].ledger_mut().take_changed();
         for link in self.nodes[node].links.clone() {
             let Some(at) = self.links.get(&link) else { continue };
             let side = usize::from(at.nodes[1] == node);
-            self.feed(link, side, Input::LocalChange);
+            // As in the real network: whoever shares nothing of it is not told.
+            let [own, other] = [node, at.nodes[1 - side]].map(|at| self.nodes[at].ledger().scope());
+            let shared = own.shared(other);
+            if shared.is_some_and(|shared| changed.iter().any(|space| shared.holds(space))) {
+                self.feed(link, side, Input::LocalChange);
+            }
         }
     }
 
