@@ -53,6 +53,8 @@ struct Shared {
     announcer: Arc<Announcer>,
     /// Counts checkpoints signed; every session that has its peer witness them watches it.
     signed: watch::Sender<u64>,
+    /// Whose turn it is to be asked to witness, of those below.
+    asking_below: witnessing::Queue,
     /// Nodes named as witnesses.
     witnesses: BTreeSet<NodeKey>,
     /// Units out of line whose nodes this one witnesses.
@@ -267,6 +269,7 @@ impl Network {
             runtime: Handle::current(),
             announcer: Announcer::new(Handle::current()),
             signed: watch::Sender::new(0),
+            asking_below: witnessing::Queue::new(),
             witnesses,
             witness_for: settings.witness_for.iter().map(UnitCode::path).collect(),
             table: Mutex::new(Table::new(service.unit().path())),

@@ -3,6 +3,9 @@
 //! Those above, and nodes named as witnesses, are asked with each new checkpoint; those below once an hour,
 //! since a village must not pay for each update of its town. Whoever has nobody above asks below each
 //! minute. Once a day a checkpoint is cosigned again, so that headers have a recent one to name.
+//!
+//! Those below are asked one after the other: when all villages of a county return at once, it has other work
+//! than to keep 360 cosignatures of one checkpoint, each on the disk.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,6 +26,8 @@ pub(super) const OFTEN: Duration = Duration::from_secs(1);
 const AT_THE_TOP: Duration = Duration::from_secs(60);
 /// Between those that nodes below are.
 const SELDOM: Duration = Duration::from_secs(3_600);
+/// Between two nodes below that are asked.
+const ONE_BY_ONE: Duration = Duration::from_millis(250);
 /// Before it is asked again, if it declined.
 const DECLINED: Duration = Duration::from_secs(30);
 /// Before the same one is cosigned again.
@@ -46,6 +51,26 @@ struct Turn {
     due: Instant,
     /// When it cosigned last, or the link was made.
     cosigned: Instant,
+    /// A node below that had to wait until others were asked has done so.
+    has_waited: bool,
+}
+
+/// When the next node below may be asked.
+#[derive(Debug)]
+pub(super) struct Queue(Mutex<Instant>);
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    /// A place in it.
+    fn next(&self, now: Instant) -> Instant {
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (*next).max(now);
+        *next = place + ONE_BY_ONE;
+        place
+    }
 }
 
 impl Witnessing {
@@ -60,6 +85,7 @@ impl Witnessing {
                 asking: Asking::default(),
                 due: now,
                 cosigned: now,
+                has_waited: false,
             }),
         }
     }
@@ -77,6 +103,11 @@ impl Witnessing {
     fn is_above(&self) -> bool {
         let own = self.service.unit().path();
         self.unit.get().is_some_and(|unit| unit.is_at_or_above(&own))
+    }
+
+    /// Is it one of those that are not asked with each checkpoint?
+    fn is_below(&self) -> bool {
+        !self.is_above() && !self.is_stranger() && !self.network.0.witnesses.contains(&self.peer)
     }
 
     /// Is it a node that is neither above nor below, and not named as a witness here?
@@ -102,6 +133,10 @@ impl Witnessing {
         loop {
             let due = self.turn().due;
             sleep(due.saturating_duration_since(Instant::now())).await;
+            if self.is_below() && !std::mem::replace(&mut self.turn().has_waited, true) {
+                let place = self.network.0.asking_below.next(Instant::now());
+                sleep(place.saturating_duration_since(Instant::now())).await;
+            }
             signed.borrow_and_update();
             let this = Arc::clone(self);
             if let Ok(Some(question)) = spawn_blocking(move || this.next()).await {
@@ -142,6 +177,7 @@ impl Witnessing {
             Ok(Answered::Cosigned) => {
                 turn.cosigned = now;
                 turn.due = now + self.pause();
+                turn.has_waited = false;
             }
             Ok(Answered::Taken) => {}
             Ok(Answered::SignedAnew) => self.network.signed(),
@@ -172,5 +208,20 @@ impl Witnessing {
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_below_are_asked_one_by_one_and_whoever_comes_alone_at_once() {
+        let (queue, now) = (Queue::new(), Instant::now() + ONE_BY_ONE);
+        let places: Vec<_> = (0..360).map(|_| queue.next(now)).collect();
+        assert_eq!(places[0], now);
+        assert!(places.windows(2).all(|two| two[1] == two[0] + ONE_BY_ONE));
+        let later = now + ONE_BY_ONE * 400;
+        assert_eq!(queue.next(later), later);
     }
 }
