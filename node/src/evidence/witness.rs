@@ -7,6 +7,7 @@
 //!
 //! [`judge`] decides, without disk or keys; [`Witness`] keeps.
 
+mod notes;
 mod store;
 
 use anjuan_sync::Timestamp;

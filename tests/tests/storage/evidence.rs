@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use anjuan_node::evidence::checkpoint::{Checkpoint, SignedCheckpoint};
 use anjuan_node::evidence::merkle::{MerkleError, MerkleLog, Start, TreeHead, record_leaf};
-use anjuan_node::evidence::name::NodeName;
-use anjuan_node::evidence::witness::{Outcome, Witness};
+use anjuan_node::evidence::name::{NodeName, Origin};
+use anjuan_node::evidence::witness::{Outcome, Witness, WitnessError};
 use anjuan_node::journal::JournalId;
+use anjuan_sync::hash::sha256;
 use anjuan_sync::{Digest, LogEpoch, NetworkId, Timestamp};
 use anjuan_tests::faulty_files::{FaultyFiles, Luck};
 use ed25519_dalek::SigningKey;
@@ -60,6 +61,7 @@ fn a_merkle_log_torn_by_a_power_loss_is_built_anew() {
                     Err(MerkleError::Damaged { .. }) => {
                         damaged += 1;
                         if log.clear().is_err() {
+                            files = files.after_power_loss(Luck::Seed(rng.random()));
                             continue;
                         }
                     }
@@ -115,22 +117,112 @@ fn a_merkle_log_torn_by_a_power_loss_is_built_anew() {
     );
 }
 
+/// A town's log, and a county that cosigns it.
+struct Witnessed {
+    heads: Vec<TreeHead>,
+    log: MerkleLog,
+    origin: Origin,
+    town: SigningKey,
+    county: (NodeName, SigningKey),
+}
+
+impl Witnessed {
+    fn new() -> Self {
+        let (mut log, _) = open_log(&FaultyFiles::new(), 0).expect("opens");
+        log.append(&(0..LEAVES).map(leaf).collect::<Vec<_>>())
+            .expect("appended");
+        let named = |seed: u8, unit: &str| {
+            let (key, network) = (
+                SigningKey::from_bytes(&[seed; 32]),
+                NetworkId::from_bytes([0x11; 32]),
+            );
+            let name = NodeName::new(network, unit.parse().expect("a unit"), &key.verifying_key());
+            (name, key)
+        };
+        let (town, town_key) = named(1, "450902001");
+        Self {
+            heads: heads(),
+            log,
+            origin: town.log(LogEpoch::from_bytes([0x22; 16])),
+            town: town_key,
+            county: named(2, "450902"),
+        }
+    }
+
+    /// What the county comes to when the town has grown.
+    fn cosign(&mut self, witness: &mut Witness, from: u64, to: u64) -> Result<Outcome, WitnessError> {
+        let checkpoint = Checkpoint::new(self.origin.clone(), self.heads[to as usize]);
+        let checkpoint = checkpoint.sign(&self.town).expect("its key");
+        let proof = self.log.prove_consistency(from, to).expect("proven");
+        let now = Timestamp::from_millis(1_767_225_600_000);
+        witness.cosign(&checkpoint, from, &proof, now, &self.county.0, &self.county.1)
+    }
+
+    /// The size cosigned last, as the files have it.
+    fn last(&self, files: &FaultyFiles) -> u64 {
+        let witness = Witness::open(Arc::new(files.clone()), Path::new(WITNESS)).expect("opens");
+        assert_eq!(witness.damaged().count(), 0);
+        let last = witness.last(&self.origin).expect("readable");
+        last.map_or(0, |kept| kept.head().size)
+    }
+}
+
+const WITNESS: &str = "/home/witness";
+
+#[test]
+fn a_witness_that_could_not_write_goes_on_once_it_can() {
+    let mut town = Witnessed::new();
+    let files = FaultyFiles::new();
+    let mut witness = Witness::open(Arc::new(files.clone()), Path::new(WITNESS)).expect("opens");
+    for (from, to) in [(0, 10), (10, 30), (30, 31)] {
+        files.fail_syncs(1);
+        town.cosign(&mut witness, from, to).expect_err("not synced");
+        // Neither added, nor written anew.
+        files.fail_writes(1);
+        town.cosign(&mut witness, from, to).expect_err("not written");
+        let cosigned = town.cosign(&mut witness, from, to).expect("goes on");
+        assert!(matches!(cosigned, Outcome::Cosigned(_)));
+        assert_eq!(town.last(&files.copy()), to);
+        assert_eq!(town.last(&files.after_power_loss(Luck::Seed(to))), to);
+    }
+}
+
+#[test]
+fn a_folder_with_a_file_for_each_log_is_taken_over_whenever_the_power_goes() {
+    let mut town = Witnessed::new();
+    let files = FaultyFiles::new();
+    let mut witness = Witness::open(Arc::new(files.clone()), Path::new(WITNESS)).expect("opens");
+    town.cosign(&mut witness, 0, 10).expect("cosigned");
+    let note = witness.last(&town.origin).expect("readable").expect("kept");
+    let name = sha256(town.origin.to_string().as_bytes());
+    let dir = Path::new(WITNESS);
+    let first = FaultyFiles::new();
+    first.set_bytes(&dir.join("format"), Some(b"anjuan witness 1\n".to_vec()));
+    first.set_bytes(
+        &dir.join(format!("{name}.note")),
+        Some(note.checkpoint().note().encode()),
+    );
+    let mut taken_over = 0;
+    for round in 0..rounds(60) {
+        let mut rng = StdRng::seed_from_u64(seed() + round);
+        let mut files = first.copy();
+        for _ in 0..3 {
+            files.fail_power_at(rng.random_range(0..16));
+            taken_over += u32::from(Witness::open(Arc::new(files.clone()), dir).is_ok());
+            files.cut_power();
+            files = files.after_power_loss(Luck::Seed(rng.random()));
+        }
+        assert_eq!(town.last(&files), 10, "round {round}, seed {}", seed());
+        assert_eq!(files.bytes(&dir.join(format!("{name}.note"))), None);
+    }
+    assert!(taken_over > 0, "the power always went before");
+}
+
 #[test]
 fn a_cosignature_that_left_is_remembered_when_the_power_goes() {
-    let heads = heads();
-    let (files_log, network) = (FaultyFiles::new(), NetworkId::from_bytes([0x11; 32]));
-    let (mut log, _) = open_log(&files_log, 0).expect("opens");
-    log.append(&(0..LEAVES).map(leaf).collect::<Vec<_>>())
-        .expect("appended");
-    let named = |seed: u8, unit: &str| {
-        let key = SigningKey::from_bytes(&[seed; 32]);
-        let name = NodeName::new(network, unit.parse().expect("a unit"), &key.verifying_key());
-        (name, key)
-    };
-    let (town, town_key) = named(1, "450902001");
-    let (county, county_key) = named(2, "450902");
-    let origin = town.log(LogEpoch::from_bytes([0x22; 16]));
-    let dir = Path::new("/home/witness");
+    let mut town = Witnessed::new();
+    let origin = town.origin.clone();
+    let dir = Path::new(WITNESS);
     for round in 0..rounds(200) {
         let mut rng = StdRng::seed_from_u64(seed() + round);
         let mut files = FaultyFiles::new();
@@ -150,13 +242,7 @@ fn a_cosignature_that_left_is_remembered_when_the_power_goes() {
                 (left, untold) = (size, size);
                 for _ in 0..10 {
                     let to = (left + rng.random_range(1..20)).min(LEAVES);
-                    let head = heads[to as usize];
-                    let checkpoint = Checkpoint::new(origin.clone(), head)
-                        .sign(&town_key)
-                        .expect("its key");
-                    let proof = log.prove_consistency(left, to).expect("proven");
-                    let now = Timestamp::from_millis(1_767_225_600_000);
-                    match witness.cosign(&checkpoint, left, &proof, now, &county, &county_key) {
+                    match town.cosign(&mut witness, left, to) {
                         Ok(Outcome::Cosigned(_)) => (left, untold) = (to, to),
                         Ok(other) => panic!("{context}: {other:?}"),
                         Err(_) => {
@@ -173,7 +259,7 @@ fn a_cosignature_that_left_is_remembered_when_the_power_goes() {
         if let Some(kept) = witness.last(&origin).expect("readable") {
             let note = kept.checkpoint().note().encode();
             let note = SignedCheckpoint::parse(&note).expect("a checkpoint");
-            note.verify(&town_key.verifying_key()).expect("signed");
+            note.verify(&town.town.verifying_key()).expect("signed");
         }
     }
 }

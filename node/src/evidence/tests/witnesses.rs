@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anjuan_sync::hash::sha256;
 use anjuan_sync::{LogEpoch, Timestamp};
 
 use super::super::checkpoint::Checkpoint;
@@ -144,33 +145,216 @@ fn a_new_epoch_is_a_new_log_and_there_is_an_end_to_it() {
     assert!(matches!(village.bring_to(&mut county, 0), Outcome::Cosigned(_)));
 }
 
+/// Has the county cosign what a node grew to.
+fn grown(node: &mut Node, county: &mut Node, size: u64) {
+    node.grow(size);
+    node.cosigned(&mut [(county, 0)]);
+}
+
+fn refused(node: &Node, county: &mut Node) -> std::path::PathBuf {
+    let refused = county
+        .witness
+        .cosign(&node.checkpoint(), 0, &none(), at(1), &county.name, &county.key);
+    match refused {
+        Err(WitnessError::Damaged { path, .. }) => path,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn what_was_cosigned_and_can_not_be_read_is_not_forgotten() {
     let (mut town, mut county) = (Node::town(), Node::county());
-    town.grow(10);
-    town.cosigned(&mut [(&mut county, 0)]);
-    let dir = county.folder.path().join("witness");
-    let mut notes = std::fs::read_dir(&dir)
-        .expect("listed")
-        .map(|entry| entry.expect("an entry").path());
-    let note = notes
-        .find(|path| path.extension().is_some_and(|e| e == "note"))
-        .expect("one");
-    let sound = std::fs::read(&note).expect("read");
-    for damaged in [&sound[..50], b""] {
-        std::fs::write(&note, damaged).expect("written");
+    let (mut village, mut other) = (Node::new(3, "450902001001"), Node::new(4, "450902001002"));
+    grown(&mut town, &mut county, 10);
+    grown(&mut village, &mut county, 1);
+    grown(&mut town, &mut county, 11);
+    let path = county.folder.path().join("witness").join("cosigned");
+    let sound = std::fs::read(&path).expect("read");
+    let places = sound.windows(7).enumerate();
+    let places = places.filter(|(_, bytes)| *bytes == b"anjuan/").map(|(at, _)| at);
+    let places: Vec<_> = places.collect();
+    assert!(places.len() >= 3, "{places:?}");
+    let [first, .., last] = places[..] else {
+        panic!("three notes")
+    };
+    // In the first note: the town has a later one, all others are in doubt, new ones too.
+    let mut damaged = sound.clone();
+    damaged[first + 1] = 7;
+    std::fs::write(&path, &damaged).expect("written");
+    county.witness = reopen(&county);
+    assert!(county.witness.damaged().eq([path.clone()]));
+    assert_eq!(refused(&other, &mut county), path);
+    other.grow(1);
+    assert_eq!(refused(&other, &mut county), path);
+    let kept = county
+        .witness
+        .last(&town.origin())
+        .expect("certain")
+        .expect("kept");
+    assert_eq!(kept.head().size, 11);
+    grown(&mut village, &mut county, 2);
+    grown(&mut town, &mut county, 12);
+    assert_eq!(
+        reopen(&county)
+            .last(&town.origin())
+            .expect("certain")
+            .expect("kept")
+            .head()
+            .size,
+        12
+    );
+    // In the last one, of the head line, or of everything: nothing is certain.
+    let mut at_the_end = sound.clone();
+    at_the_end[last + 1] = 7;
+    let mut headless = sound.clone();
+    headless.drain(..3);
+    for damaged in [&at_the_end[..], &[7; 300], b""] {
+        std::fs::write(&path, damaged).expect("written");
         county.witness = reopen(&county);
-        assert!(county.witness.damaged().eq([note.clone()]));
-        let refused = county
-            .witness
-            .cosign(&town.checkpoint(), 0, &none(), at(1), &county.name, &county.key);
-        assert!(matches!(refused, Err(WitnessError::Damaged { path, .. }) if path == note));
+        assert!(county.witness.damaged().eq([path.clone()]));
+        assert_eq!(refused(&town, &mut county), path);
+        assert_eq!(reopen(&county).damaged().count(), 1, "still");
     }
-    std::fs::write(&note, sound).expect("written");
+    std::fs::remove_file(&path).expect("removed");
+    county.witness = reopen(&county);
+    assert_eq!(refused(&town, &mut county), path);
+    std::fs::write(&path, sound).expect("written");
     assert_eq!(reopen(&county).damaged().count(), 0);
-    std::fs::write(dir.join("format"), "anjuan witness 2\n").expect("written");
+    let dir = county.folder.path().join("witness");
+    std::fs::write(dir.join("format"), "anjuan witness 3\n").expect("written");
     let newer = Witness::open(Arc::new(Disk), &dir);
     assert!(matches!(newer, Err(WitnessError::Format { .. })));
+}
+
+#[test]
+fn a_note_that_was_torn_before_it_was_acknowledged_is_left_out() {
+    let (mut town, mut county) = (Node::town(), Node::county());
+    grown(&mut town, &mut county, 10);
+    let path = county.folder.path().join("witness").join("cosigned");
+    let before = std::fs::read(&path).expect("read");
+    grown(&mut town, &mut county, 20);
+    let after = std::fs::read(&path).expect("read");
+    let unwritten = [
+        &after[..before.len() + 30],
+        &vec![0; after.len() - before.len() - 30],
+    ]
+    .concat();
+    let torn = (before.len()..after.len()).map(|end| after[..end].to_vec());
+    for torn in torn.chain([unwritten]) {
+        std::fs::write(&path, &torn).expect("written");
+        county.witness = reopen(&county);
+        let size = county
+            .witness
+            .last(&town.origin())
+            .expect("certain")
+            .expect("kept")
+            .head()
+            .size;
+        // All but the last line feed makes a whole one.
+        assert!(
+            size == 10 || (size == 20 && torn.len() + 2 >= after.len()),
+            "{} bytes",
+            torn.len()
+        );
+        assert_eq!(county.witness.damaged().count(), 0);
+        let proof = town.proof_from(size);
+        let outcome = county.cosign(&town.checkpoint(), size, &proof, 1);
+        assert!(matches!(outcome, Outcome::Cosigned(_)), "{} bytes", torn.len());
+        let kept = reopen(&county);
+        assert_eq!(
+            kept.last(&town.origin())
+                .expect("certain")
+                .expect("kept")
+                .head()
+                .size,
+            20
+        );
+    }
+}
+
+#[test]
+fn the_file_of_notes_does_not_grow_for_ever() {
+    let (mut town, mut county) = (Node::town(), Node::county());
+    let mut village = Node::new(3, "450902001001");
+    grown(&mut village, &mut county, 3);
+    let path = county.folder.path().join("witness").join("cosigned");
+    let (mut longest, mut shortened) = (0, 0);
+    for size in 1..=5_000 {
+        grown(&mut town, &mut county, size);
+        let length = std::fs::metadata(&path).expect("there").len();
+        shortened += u32::from(length < longest);
+        longest = longest.max(length);
+    }
+    assert!(
+        shortened > 0 && longest < 1_100_000,
+        "{longest} bytes, {shortened} times"
+    );
+    let kept = reopen(&county);
+    let size = |node: &Node| {
+        kept.last(&node.origin())
+            .expect("certain")
+            .expect("kept")
+            .head()
+            .size
+    };
+    assert_eq!((size(&town), size(&village)), (5_000, 3));
+}
+
+/// As the first version of the folder was: a file for each log.
+fn as_version_1(county: &Node) -> Vec<std::path::PathBuf> {
+    let dir = county.folder.path().join("witness");
+    let mut paths = Vec::new();
+    for (origin, kept) in county.witness.logs() {
+        let path = dir.join(format!("{}.note", sha256(origin.to_string().as_bytes())));
+        std::fs::write(&path, kept.checkpoint().note().encode()).expect("written");
+        paths.push(path);
+    }
+    std::fs::remove_file(dir.join("cosigned")).expect("removed");
+    std::fs::write(dir.join("format"), "anjuan witness 1\n").expect("written");
+    paths
+}
+
+#[test]
+fn a_folder_with_a_file_for_each_log_is_taken_over() {
+    let (mut town, mut county) = (Node::town(), Node::county());
+    let mut village = Node::new(3, "450902001001");
+    grown(&mut town, &mut county, 10);
+    grown(&mut village, &mut county, 3);
+    let paths = as_version_1(&county);
+    county.witness = reopen(&county);
+    assert!(paths.iter().all(|path| !path.exists()));
+    assert_eq!(county.witness.logs().count(), 2);
+    grown(&mut town, &mut county, 11);
+    let kept = reopen(&county);
+    assert_eq!(
+        kept.last(&town.origin())
+            .expect("certain")
+            .expect("kept")
+            .head()
+            .size,
+        11
+    );
+
+    // One of them can't be read: it is not forgotten, and that log alone is refused.
+    let paths = as_version_1(&county);
+    let of_town = sha256(town.origin().to_string().as_bytes()).to_string();
+    let damaged = paths
+        .iter()
+        .find(|path| path.display().to_string().contains(&of_town));
+    let damaged = damaged.expect("the town's").clone();
+    let sound = std::fs::read(&damaged).expect("read");
+    std::fs::write(&damaged, &sound[..50]).expect("written");
+    for _ in 0..2 {
+        county.witness = reopen(&county);
+        assert!(county.witness.damaged().eq([damaged.clone()]));
+        assert_eq!(refused(&town, &mut county), damaged);
+    }
+    grown(&mut village, &mut county, 4);
+    // And is taken over once it was put back.
+    std::fs::write(&damaged, sound).expect("written");
+    county.witness = reopen(&county);
+    assert_eq!((county.witness.damaged().count(), damaged.exists()), (0, false));
+    grown(&mut town, &mut county, 12);
 }
 
 #[test]

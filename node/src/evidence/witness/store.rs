@@ -1,27 +1,38 @@
-//! What a witness keeps: a file for each log, and one for each kind of conflict of each log.
+//! What a witness keeps: one file of what it cosigned, and one for each kind of conflict of each log.
 //!
-//! The files are named by the SHA-256 of the origin: `<hash>.note` holds the last checkpoint cosigned, as
-//! a note with the node's signature and this witness's; `<hash>.two-roots` and the like hold two such
-//! notes, one after the other, the first of that kind that was seen. They are plain C2SP notes, which say
-//! themselves what they are; `format` holds the version of the folder.
+//! `cosigned` holds the checkpoints, each as a note with the node's signature and this witness's, the later
+//! ones of a log behind the earlier ones ([`super::notes`]). `<hash>.two-roots` and the like, named by the
+//! SHA-256 of the origin, hold two such notes, one after the other, the first of that kind that was seen. They
+//! are plain C2SP notes, which say themselves what they are; `format` holds the version of the folder.
+//!
+//! Where a part of `cosigned` can't be read, it may have been the last note of any log of which nothing stands
+//! behind it. Those logs are not cosigned any more, nor are new ones.
+//!
+//! In the first version of the folder each log had a file of its own, `<hash>.note`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anjuan_sync::hash::sha256;
 
+use super::notes::{self, Notes};
 use super::{Conflict, Evidence, MAX_LOGS, MAX_LOGS_OF_NODE};
 use crate::evidence::checkpoint::{SignedCheckpoint, VerifiedCheckpoint};
 use crate::evidence::cosignature::{self, Seconds};
 use crate::evidence::merkle::TreeHead;
 use crate::evidence::name::{NodeName, Origin};
 use crate::evidence::note::{MAX_NOTE, NoteError, SignatureLine};
-use crate::files::{Files, TEMPORARY, read_file, write_atomically};
+use crate::files::{Files, read_file, write_atomically};
 
-const FORMAT: &str = "anjuan witness 1\n";
+const FORMAT: &str = "anjuan witness 2\n";
+/// A file for each log.
+const FORMAT_1: &str = "anjuan witness 1\n";
 const NOTE: &str = "note";
+const COSIGNED: &str = "cosigned";
+/// The file may be longer by this than twice what is needed.
+const SPARE: u64 = 1 << 20;
 /// Stands between the two notes of a conflict; no note has such a line.
 const BETWEEN: &str = "\n\n";
 
@@ -91,61 +102,141 @@ pub struct Witness {
     files: Arc<dyn Files>,
     dir: PathBuf,
     logs: BTreeMap<Origin, Kept>,
-    /// Names of the files that hold no checkpoint, or another one than they are named for.
+    notes: Notes,
+    /// Bytes of the last notes of all logs.
+    needed: u64,
+    /// Part of the notes can't be read; these logs have one behind it.
+    certain: Option<BTreeSet<Origin>>,
+    /// Names of the files that were to hold a checkpoint and don't, from the first version of the folder.
     damaged: Vec<String>,
 }
 
 impl Witness {
-    /// Opens the witness's folder, or makes it. Reads all of it: at most [`MAX_LOGS`] small files.
+    /// Opens the witness's folder, or makes it. Reads all of it: some 700 bytes for each of at most [`MAX_LOGS`]
+    /// logs, and up to as much again, and 1 MiB.
     pub fn open(files: Arc<dyn Files>, dir: &Path) -> Result<Self, WitnessError> {
         files.create_dir(dir).map_err(failed("make", dir))?;
         let format = dir.join("format");
-        match files.open(&format) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                write_atomically(&*files, &format, FORMAT.as_bytes()).map_err(failed("write", &format))?;
-                if let Some(parent) = dir.parent() {
-                    files.sync_dir(parent).map_err(failed("sync", parent))?;
-                }
-            }
+        let version = match files.open(&format) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             opened => {
                 let file = opened.map_err(failed("open", &format))?;
-                if read_file(&*file).map_err(failed("read", &format))? != FORMAT.as_bytes() {
-                    return Err(WitnessError::Format { path: format });
-                }
+                Some(read_file(&*file).map_err(failed("read", &format))?)
             }
+        };
+        let is_first = version.as_deref() == Some(FORMAT_1.as_bytes());
+        if !is_first
+            && version
+                .as_deref()
+                .is_some_and(|version| version != FORMAT.as_bytes())
+        {
+            return Err(WitnessError::Format { path: format });
         }
+        let path = dir.join(COSIGNED);
+        let (notes, pieces) = Notes::open(Arc::clone(&files), path.clone()).map_err(failed("read", &path))?;
         let mut witness = Self {
             files,
             dir: dir.to_owned(),
             logs: BTreeMap::new(),
+            notes,
+            needed: 0,
+            certain: None,
             damaged: Vec::new(),
         };
-        for name in witness.files.list(dir).map_err(failed("list", dir))? {
-            if name.ends_with(TEMPORARY) || !name.ends_with(&format!(".{NOTE}")) {
-                continue;
-            }
-            let bytes = witness.read(&dir.join(&name), MAX_NOTE)?;
-            match bytes.and_then(|bytes| SignedCheckpoint::parse(&bytes).ok()) {
-                Some(checkpoint) if file_name(checkpoint.unverified().origin(), NOTE) == name => {
-                    let origin = checkpoint.unverified().origin().clone();
-                    witness.logs.insert(origin, Kept(checkpoint));
-                }
-                _ => witness.damaged.push(name),
+        let is_new = version.is_none();
+        if !is_first && !is_new {
+            pieces.into_iter().for_each(|piece| witness.remember(piece));
+        }
+        let apart = witness.read_apart()?;
+        if witness.certain.is_some() {
+            // What can be read must not hide what can't.
+            return Ok(witness);
+        }
+        if is_new || is_first || !apart.is_empty() {
+            // What was begun by a start that did not get to its end is done again.
+            witness.rewrite()?;
+        }
+        if is_new || is_first {
+            let written = write_atomically(&*witness.files, &format, FORMAT.as_bytes());
+            written.map_err(failed("write", &format))?;
+            if let Some(parent) = dir.parent() {
+                witness.files.sync_dir(parent).map_err(failed("sync", parent))?;
             }
         }
+        for name in apart {
+            let path = dir.join(name);
+            witness.files.remove(&path).map_err(failed("remove", &path))?;
+        }
         Ok(witness)
+    }
+
+    /// Takes in the next piece of the file.
+    fn remember(&mut self, piece: notes::Piece) {
+        let Some(note) = piece else {
+            self.certain = Some(BTreeSet::new());
+            return;
+        };
+        let origin = note.unverified().origin().clone();
+        if let Some(certain) = &mut self.certain {
+            certain.insert(origin.clone());
+        }
+        self.put(origin, Kept(note));
+    }
+
+    fn put(&mut self, origin: Origin, kept: Kept) {
+        self.needed += notes::length(&kept.0);
+        if let Some(before) = self.logs.insert(origin, kept) {
+            self.needed -= notes::length(&before.0);
+        }
+    }
+
+    /// Takes in the logs that have a file of their own, and gives the names of those files.
+    fn read_apart(&mut self) -> Result<Vec<String>, WitnessError> {
+        let mut names = self.files.list(&self.dir).map_err(failed("list", &self.dir))?;
+        names.retain(|name| name.ends_with(&format!(".{NOTE}")));
+        let mut apart = Vec::new();
+        for name in names {
+            let bytes = self.read(&self.dir.join(&name), MAX_NOTE)?;
+            match bytes.and_then(|bytes| SignedCheckpoint::parse(&bytes).ok()) {
+                Some(note) if file_name(note.unverified().origin(), NOTE) == name => {
+                    let origin = note.unverified().origin().clone();
+                    // One that is in the file already is no older there.
+                    if !self.logs.contains_key(&origin) {
+                        self.put(origin, Kept(note));
+                    }
+                    apart.push(name);
+                }
+                _ => self.damaged.push(name),
+            }
+        }
+        Ok(apart)
+    }
+
+    /// Writes the file of notes anew, with the last ones alone.
+    fn rewrite(&mut self) -> Result<(), WitnessError> {
+        let last = self.logs.values().map(|kept| &kept.0);
+        let written = self.notes.rewrite(last);
+        written.map_err(failed("write", self.notes.path()))
     }
 
     /// What was cosigned last of a log.
     pub fn last(&self, origin: &Origin) -> Result<Option<&Kept>, WitnessError> {
         let name = file_name(origin, NOTE);
-        if self.damaged.contains(&name) {
-            return Err(WitnessError::Damaged {
-                path: self.dir.join(name),
-                origin: origin.clone(),
-            });
-        }
-        Ok(self.logs.get(origin))
+        let path = if self.damaged.contains(&name) {
+            self.dir.join(name)
+        } else if self
+            .certain
+            .as_ref()
+            .is_some_and(|certain| !certain.contains(origin))
+        {
+            self.notes.path().to_owned()
+        } else {
+            return Ok(self.logs.get(origin));
+        };
+        Err(WitnessError::Damaged {
+            path,
+            origin: origin.clone(),
+        })
     }
 
     /// All logs, in the order of their names, with what was cosigned last.
@@ -153,9 +244,11 @@ impl Witness {
         self.logs.iter()
     }
 
-    /// Files of logs that can't be read any more.
+    /// Files that can't be read any more, or not whole.
     pub fn damaged(&self) -> impl Iterator<Item = PathBuf> {
-        self.damaged.iter().map(|name| self.dir.join(name))
+        let notes = self.certain.as_ref().map(|_| self.notes.path().to_owned());
+        let apart = self.damaged.iter().map(|name| self.dir.join(name));
+        notes.into_iter().chain(apart)
     }
 
     /// The first conflict of this kind that was seen of a log.
@@ -194,10 +287,35 @@ impl Witness {
         // Without what others signed: nobody else is to fill this disk, or spoil the file.
         let mut kept = checkpoint.alone();
         kept.add(line.clone())?;
-        let origin = checkpoint.origin();
-        let path = self.dir.join(file_name(origin, NOTE));
-        write_atomically(&*self.files, &path, &kept.note().encode()).map_err(failed("write", &path))?;
-        self.logs.insert(origin.clone(), Kept(kept.as_signed().clone()));
+        let kept = Kept(kept.as_signed().clone());
+        if self.notes.can_add() {
+            let added = self.notes.add(&kept.0);
+            added.map_err(failed("write", self.notes.path()))?;
+            self.put(checkpoint.origin().clone(), kept);
+            if self.certain.is_none()
+                && self.notes.size() > 2 * self.needed + SPARE
+                && let Err(error) = self.rewrite()
+            {
+                tracing::warn!(%error, "the file of what was witnessed is not made shorter");
+            }
+            return Ok(());
+        }
+        self.keep_anew(checkpoint.origin(), kept)
+    }
+
+    /// The same where nothing can be added to the file as it is.
+    fn keep_anew(&mut self, origin: &Origin, kept: Kept) -> Result<(), WitnessError> {
+        if self.certain.is_some() {
+            return Err(WitnessError::Damaged {
+                path: self.notes.path().to_owned(),
+                origin: origin.clone(),
+            });
+        }
+        let others = self.logs.iter().filter(|(other, _)| *other != origin);
+        let all = others.map(|(_, kept)| &kept.0).chain([&kept.0]);
+        let written = self.notes.rewrite(all);
+        written.map_err(failed("write", self.notes.path()))?;
+        self.put(origin.clone(), kept);
         Ok(())
     }
 
