@@ -32,7 +32,7 @@ pub(super) struct Batch {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Last {
     /// How many waited for it.
-    pub(super) tickets: usize,
+    pub(super) threads: usize,
     /// How long writing and syncing it took.
     pub(super) took: Duration,
 }

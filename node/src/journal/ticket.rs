@@ -145,20 +145,23 @@ impl Waiting {
         state.leader_wanted
     }
 
-    pub(super) fn tell(self, outcome: Result<(), Stopped>) {
-        self.settle(outcome);
+    /// Tells those who wait; how many of them did in a thread.
+    pub(super) fn tell(self, outcome: Result<(), Stopped>) -> usize {
+        self.settle(outcome)
     }
 
-    fn settle(&self, outcome: Result<(), Stopped>) {
+    fn settle(&self, outcome: Result<(), Stopped>) -> usize {
         let mut state = self.fate.lock();
         if state.outcome.is_some() {
-            return;
+            return 0;
         }
         state.outcome = Some(outcome);
+        let in_threads = state.in_threads;
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.fate.told.notify_all();
         wakers.into_iter().for_each(Waker::wake);
+        in_threads
     }
 }
 
