@@ -151,6 +151,11 @@ fn grown(node: &mut Node, county: &mut Node, size: u64) {
     node.cosigned(&mut [(county, 0)]);
 }
 
+fn size_kept(witness: &Witness, of: &Node) -> u64 {
+    let kept = witness.last(&of.origin()).expect("certain").expect("kept");
+    kept.head().size
+}
+
 fn refused(node: &Node, county: &mut Node) -> std::path::PathBuf {
     let refused = county
         .witness
@@ -186,23 +191,10 @@ fn what_was_cosigned_and_can_not_be_read_is_not_forgotten() {
     assert_eq!(refused(&other, &mut county), path);
     other.grow(1);
     assert_eq!(refused(&other, &mut county), path);
-    let kept = county
-        .witness
-        .last(&town.origin())
-        .expect("certain")
-        .expect("kept");
-    assert_eq!(kept.head().size, 11);
+    assert_eq!(size_kept(&county.witness, &town), 11);
     grown(&mut village, &mut county, 2);
     grown(&mut town, &mut county, 12);
-    assert_eq!(
-        reopen(&county)
-            .last(&town.origin())
-            .expect("certain")
-            .expect("kept")
-            .head()
-            .size,
-        12
-    );
+    assert_eq!(size_kept(&reopen(&county), &town), 12);
     // In the last one, of the head line, or of everything: nothing is certain.
     let mut at_the_end = sound.clone();
     at_the_end[last + 1] = 7;
@@ -227,6 +219,18 @@ fn what_was_cosigned_and_can_not_be_read_is_not_forgotten() {
 }
 
 #[test]
+fn a_folder_that_lost_its_format_has_forgotten_nothing() {
+    let (mut town, mut county) = (Node::town(), Node::county());
+    grown(&mut town, &mut county, 10);
+    let format = county.folder.path().join("witness").join("format");
+    for _ in 0..2 {
+        std::fs::remove_file(&format).expect("removed");
+        assert_eq!(size_kept(&reopen(&county), &town), 10);
+        assert!(format.exists());
+    }
+}
+
+#[test]
 fn a_note_that_was_torn_before_it_was_acknowledged_is_left_out() {
     let (mut town, mut county) = (Node::town(), Node::county());
     grown(&mut town, &mut county, 10);
@@ -243,13 +247,7 @@ fn a_note_that_was_torn_before_it_was_acknowledged_is_left_out() {
     for torn in torn.chain([unwritten]) {
         std::fs::write(&path, &torn).expect("written");
         county.witness = reopen(&county);
-        let size = county
-            .witness
-            .last(&town.origin())
-            .expect("certain")
-            .expect("kept")
-            .head()
-            .size;
+        let size = size_kept(&county.witness, &town);
         // All but the last line feed makes a whole one.
         assert!(
             size == 10 || (size == 20 && torn.len() + 2 >= after.len()),
@@ -261,14 +259,7 @@ fn a_note_that_was_torn_before_it_was_acknowledged_is_left_out() {
         let outcome = county.cosign(&town.checkpoint(), size, &proof, 1);
         assert!(matches!(outcome, Outcome::Cosigned(_)), "{} bytes", torn.len());
         let kept = reopen(&county);
-        assert_eq!(
-            kept.last(&town.origin())
-                .expect("certain")
-                .expect("kept")
-                .head()
-                .size,
-            20
-        );
+        assert_eq!(size_kept(&kept, &town), 20);
     }
 }
 
@@ -290,14 +281,7 @@ fn the_file_of_notes_does_not_grow_for_ever() {
         "{longest} bytes, {shortened} times"
     );
     let kept = reopen(&county);
-    let size = |node: &Node| {
-        kept.last(&node.origin())
-            .expect("certain")
-            .expect("kept")
-            .head()
-            .size
-    };
-    assert_eq!((size(&town), size(&village)), (5_000, 3));
+    assert_eq!((size_kept(&kept, &town), size_kept(&kept, &village)), (5_000, 3));
 }
 
 /// As the first version of the folder was: a file for each log.
@@ -326,14 +310,7 @@ fn a_folder_with_a_file_for_each_log_is_taken_over() {
     assert_eq!(county.witness.logs().count(), 2);
     grown(&mut town, &mut county, 11);
     let kept = reopen(&county);
-    assert_eq!(
-        kept.last(&town.origin())
-            .expect("certain")
-            .expect("kept")
-            .head()
-            .size,
-        11
-    );
+    assert_eq!(size_kept(&kept, &town), 11);
 
     // One of them can't be read: it is not forgotten, and that log alone is refused.
     let paths = as_version_1(&county);

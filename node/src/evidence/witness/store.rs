@@ -144,7 +144,8 @@ impl Witness {
             damaged: Vec::new(),
         };
         let is_new = version.is_none();
-        if !is_first && !is_new {
+        // Where `format` alone is gone, nothing is to be forgotten for that.
+        if !is_first && (!is_new || witness.notes.size() > 0) {
             pieces.into_iter().for_each(|piece| witness.remember(piece));
         }
         let apart = witness.read_apart()?;
